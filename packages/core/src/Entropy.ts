@@ -1,0 +1,54 @@
+/**
+ * Where ids and tokens come from. A reference, like `Clock`: the system's secure source, seeded in the simulator.
+ * Not for jitter and sampling: those use Effect's `Random`.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+
+/** The source of unpredictable bytes. */
+export class Entropy extends Context.Reference<{
+  /** Fresh random bytes. Plain. */
+  readonly bytes: (count: number) => Uint8Array
+}>("@holdfast/core/Entropy", {
+  defaultValue: () => ({ bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) }),
+}) {}
+
+/** A short id for people and logs, in lower case hex. Default `8` bytes. */
+export const id = (bytes = 8): Effect.Effect<string> => Effect.map(Entropy, (source) => toHex(source.bytes(bytes)))
+
+/** A secret in base64url. Default `32` bytes. */
+export const token = (bytes = 32): Effect.Effect<Redacted.Redacted<string>> =>
+  Effect.map(Entropy, (source) => Redacted.make(toBase64Url(source.bytes(bytes))))
+
+/** Compares in a time that depends on the lengths only, never on where they differ. */
+export const same = (a: Redacted.Redacted<string>, b: Redacted.Redacted<string>): boolean => {
+  const [left, right] = [Redacted.value(a), Redacted.value(b)]
+  let difference = left.length ^ right.length
+  for (let i = 0; i < left.length; i++) difference |= left.charCodeAt(i) ^ right.charCodeAt(i % (right.length || 1))
+  return difference === 0
+}
+
+/** The same bytes for the same seed, for tests. Predictable by design: never in production. */
+export const layerSeeded = (seed: number): Layer.Layer<never> => Layer.sync(Entropy, () => seeded(seed))
+
+// splitmix32 (Steele, Lea, Flood 2014, the 32-bit variant): small, full period, good enough to tell ids apart.
+const seeded = (seed: number): { readonly bytes: (count: number) => Uint8Array } => {
+  let state = seed >>> 0
+  const next = () => {
+    state = (state + 0x9e3779b9) >>> 0
+    let z = state
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
+    return (z ^ (z >>> 15)) >>> 0
+  }
+  return { bytes: (count) => Uint8Array.from({ length: count }, () => next() & 0xff) }
+}
+
+const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+
+const toBase64Url = (bytes: Uint8Array): string =>
+  btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (char) => (char === "+" ? "-" : char === "/" ? "_" : ""))

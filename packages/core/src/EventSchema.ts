@@ -1,0 +1,58 @@
+/**
+ * The kinds of event as Schemas, and `define` for kinds of your own. Apart from `Events` because Schemas are heavy
+ * and the browser's path must not carry them.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+const about = { at: Schema.Number, program: Schema.String, target: Schema.String }
+
+/** A kind of event: `export const Resumed = EventSchema.define("Resumed", { session: Schema.String })`. */
+export const define = <const Kind extends string, const Fields extends Schema.Struct.Fields>(kind: Kind, fields: Fields) =>
+  Schema.TaggedStruct(kind, { ...about, ...fields })
+
+/** A dial begins. */
+export const Connecting = define("Connecting", { attempt: Schema.Int })
+
+/** A dial succeeded. */
+export const Connected = define("Connected", { attempt: Schema.Int, tookMillis: Schema.Number })
+
+/** How a dial can end, in few words: the `result` label of `holdfast_connection_attempts_total`. */
+export const Result = Schema.Literals(["ok", "refused", "timeout", "reset", "tls", "auth", "dns", "other"])
+
+/** A dial failed; `null` when nothing will dial again by itself. */
+export const Failed = define("Failed", {
+  attempt: Schema.Int,
+  tookMillis: Schema.Number,
+  result: Result,
+  why: Schema.String,
+  retryInMillis: Schema.NullOr(Schema.Number),
+})
+
+/** Why a connection ended, in few words: the `reason` label of `holdfast_disconnections_total`. */
+export const Reason = Schema.Literals([
+  "goaway",
+  "reset",
+  "timeout",
+  "keepalive",
+  "local",
+  "close_1xxx",
+  "close_3xxx",
+  "close_4xxx",
+])
+
+/** A connection went away. */
+export const Lost = define("Lost", { reason: Reason, why: Schema.String, upMillis: Schema.Number })
+
+/** A program closes what is open. */
+export const Draining = define("Draining", { open: Schema.Int })
+
+/** The program has closed everything; `cut` of them did not say goodbye in time. */
+export const Drained = define("Drained", { closed: Schema.Int, cut: Schema.Int })
+
+/** This reader was too slow for so many events. */
+export const Lagged = define("Lagged", { missed: Schema.Int })
+
+/** Every kind that core itself emits. The union is open: read unknown tags as `Events.Event`. */
+export const Known = Schema.Union([Connecting, Connected, Failed, Lost, Draining, Drained, Lagged])

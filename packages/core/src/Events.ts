@@ -1,0 +1,91 @@
+/**
+ * What happened to connections: one synchronous sink that metrics, logs, the status page and tests all read. Never one per frame.
+ * A reference, like Effect's `MetricRegistry`; a no-op until `Events.layer`.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as EventSchema from "./EventSchema.ts"
+import * as Hub from "./internal/hub.ts"
+import * as EventMetrics from "./internal/eventMetrics.ts"
+
+/** What every event has. The union is open: packages add kinds with `EventSchema.define`. */
+export interface Event {
+  readonly _tag: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly program: string
+  readonly target: string
+}
+
+/** The kinds core emits itself. */
+export type Known = typeof EventSchema.Known.Type
+
+/** An event and its place in the order of one hub, from 1. */
+export interface Entry {
+  readonly id: number
+  readonly event: Event
+}
+
+/** Where events go. */
+export class Events extends Context.Reference<{
+  /** Updates the metrics of the event, then wakes the readers. Plain, never waits, never throws. */
+  readonly emit: (event: Event) => void
+  /**
+   * What came after the entry with that id; waits until there is something. Start at 0 for all that is remembered.
+   * A reader that fell behind the memory of the hub first gets a `Lagged` with the number it missed.
+   */
+  readonly after: (id: number) => Effect.Effect<ReadonlyArray<Entry>>
+  /** The last events, oldest first. Plain. */
+  readonly history: () => ReadonlyArray<Entry>
+}>("@holdfast/core/Events", {
+  defaultValue: () => ({ emit: () => {}, after: () => Effect.never, history: () => [] }),
+}) {}
+
+/** How much a hub remembers. */
+export interface Options {
+  /** Events kept for readers. Default `1024`. */
+  readonly capacity?: number | undefined
+}
+
+/** A hub for everything this layer is provided to. */
+export const layer = (options?: Options): Layer.Layer<never> =>
+  Layer.effect(
+    Events,
+    Effect.contextWith((context: Context.Context<never>) =>
+      Effect.sync(() => {
+        const measure = EventMetrics.make(context)
+        const hub = Hub.make(options?.capacity ?? 1024, Context.get(context, Clock.Clock))
+        return {
+          ...hub,
+          emit: (event: Event) => {
+            measure(event)
+            hub.emit(event)
+          },
+        }
+      }),
+    ),
+  )
+
+/** Writes one log line per event of the hub, until the scope closes: what went wrong as warnings, the rest as debug. */
+export const layerLog: Layer.Layer<never> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const events = yield* Events
+    let last = events.history().at(-1)?.id ?? 0
+    const follow = Effect.gen(function* () {
+      for (const entry of yield* events.after(last)) {
+        last = entry.id
+        yield* log(entry.event)
+      }
+    })
+    yield* Effect.forkScoped(Effect.forever(follow))
+  }),
+)
+
+const log = ({ _tag, at: _, ...fields }: Event) => {
+  const line = Effect.annotateLogs({ ...fields })
+  return _tag === "Failed" || _tag === "Lagged" ? line(Effect.logWarning(_tag)) : line(Effect.logDebug(_tag))
+}

@@ -1,0 +1,7 @@
+export * as Bytes from "./Bytes.ts"
+export * as Entropy from "./Entropy.ts"
+export * as Events from "./Events.ts"
+export * as EventSchema from "./EventSchema.ts"
+export * as EventStream from "./EventStream.ts"
+export * as Telemetry from "./Telemetry.ts"
+export * as TelemetrySchema from "./TelemetrySchema.ts"
