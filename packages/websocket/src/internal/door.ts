@@ -1,0 +1,201 @@
+/**
+ * Platform file: Node's `upgrade` and `request` events as fibers of a handler, and the answers that are not a 101.
+ */
+import * as Http from "node:http"
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import type { TLSSocket } from "node:tls"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import type { Handlers, Incoming, Request, Upgrade } from "../Acceptor.ts"
+import type { Headers } from "../Transport.ts"
+import * as Forward from "./forward.ts"
+import * as HeaderRules from "./headers.ts"
+import * as Target from "./target.ts"
+import type * as Ws from "./ws.ts"
+
+/** Two event listeners and who they work for. */
+export interface Door {
+  readonly upgrade: (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => void
+  readonly request: (request: Http.IncomingMessage, response: Http.ServerResponse) => void
+  /** Hands clients to the handlers until the scope closes; runs `close` then. */
+  readonly serve: <R>(handlers: Handlers<R>, close: Effect.Effect<void>) => Effect.Effect<void, never, R | Scope.Scope>
+}
+
+/** A closed door; it answers 503 until somebody serves. */
+export const make = (options: { readonly path: string; readonly accepting: Ws.Accepting }): Door => {
+  let current: { readonly upgrade: (upgrade: Upgrade) => Run; readonly request: (request: Request) => Run } | undefined
+
+  return {
+    upgrade: (request, socket, head) => {
+      socket.on("error", () => {}) // its close event tells
+      const wrong = malformed(request) ?? refusedTarget(request)
+      if (wrong !== undefined) return refuseUpgrade(request, socket, wrong.status, wrong.why, wrong.headers)
+      if (current === undefined) return refuseUpgrade(request, socket, 503, "shutting down", retryLater)
+      const response = rawResponse(request, socket)
+      const early = watch(socket)
+      const incoming = describe(request, response, options.path)
+      const run = current.upgrade({
+        ...incoming,
+        protocols: protocols(request),
+        accept: (answer) =>
+          Effect.suspend(() => {
+            detach(response, socket)
+            const pending = { request, socket, head: Buffer.concat([head, ...early.stop()]) }
+            return options.accepting.accept(pending, { protocol: answer?.protocol ?? "", headers: answer?.headers ?? {} })
+          }),
+      })
+      settle(run, incoming, early.gone)
+    },
+    request: (request, response) => {
+      const wrong = refusedTarget(request)
+      if (wrong !== undefined) return respond(response, wrong.status, wrong.why)
+      if (current === undefined) return respond(response, 503, "shutting down", retryLater)
+      const incoming = describe(request, response, options.path)
+      const run = current.request({
+        ...incoming,
+        method: request.method ?? "GET",
+        forward: (target) => Forward.forward(request, response, target),
+      })
+      settle(run, incoming, (leave) => response.once("close", leave))
+    },
+    serve: Effect.fnUntraced(function* <R>(handlers: Handlers<R>, close: Effect.Effect<void>) {
+      const fork = yield* FiberSet.makeRuntime<R, void>()
+      const { request = upgradeRequired, upgrade } = handlers
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          current = { upgrade: (it) => fork(upgrade(it)), request: (it) => fork(request(it)) }
+        }),
+        () => {
+          current = undefined
+          return close
+        },
+      )
+    }),
+  }
+}
+
+/** Answers an upgrade with a status. */
+export const refuseUpgrade = (
+  request: Http.IncomingMessage,
+  socket: Duplex,
+  status: number,
+  why: string,
+  headers?: Headers,
+): void => respond(rawResponse(request, socket), status, why, headers)
+
+type Run = ReturnType<typeof Effect.runFork>
+
+const retryLater = { "retry-after": "1" }
+
+// The handler may end without an answer: interrupted by the client's leaving or our closing, or by a bug.
+const settle = (run: Run, incoming: Incoming, onGone: (leave: () => void) => void) => {
+  onGone(() => run.interruptUnsafe())
+  run.addObserver((exit) => {
+    const bug = Exit.isFailure(exit) && !Exit.hasInterrupts(exit)
+    Effect.runSync(bug ? incoming.reject(500, "internal error") : incoming.reject(503, "shutting down", retryLater))
+  })
+}
+
+const upgradeRequired = (request: Request) =>
+  request.reject(426, "this port speaks WebSocket", { upgrade: "websocket", connection: "Upgrade" })
+
+const describe = (request: Http.IncomingMessage, response: Http.ServerResponse, path: string): Incoming => {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ")
+  }
+  return {
+    path: Target.stripPrefix(path, request.url ?? "/"),
+    headers,
+    remote: request.socket.remoteAddress ?? "",
+    // Only a TLS socket has the field.
+    secure: (request.socket as Partial<TLSSocket>).encrypted === true,
+    reject: (status, body, answer) => Effect.sync(() => respond(response, status, body, answer)),
+  }
+}
+
+const respond = (response: Http.ServerResponse, status: number, body: string | Uint8Array, headers: Headers = {}) => {
+  if (response.headersSent || response.destroyed) return
+  const bytes = typeof body === "string" ? Buffer.from(`${body}\n`) : body
+  const empty = status < 200 || status === 204 || status === 304
+  response.shouldKeepAlive = false
+  response.writeHead(status, {
+    ...(typeof body === "string" ? { "content-type": "text/plain; charset=utf-8" } : {}),
+    ...(headers as Http.OutgoingHttpHeaders), // readonly arrays are only read
+    ...(empty ? {} : { "content-length": bytes.byteLength }),
+  })
+  response.end(empty ? undefined : bytes)
+}
+
+// Node's own response writer for a socket that the upgrade has taken from it.
+const rawResponse = (request: Http.IncomingMessage, socket: Duplex): Http.ServerResponse => {
+  const response = new Http.ServerResponse(request)
+  response.assignSocket(socket as Socket) // what Node itself passes; the types allow for other duplexes
+  response.on("finish", () => {
+    socket.end(() => socket.destroy())
+  })
+  return response
+}
+
+const detach = (response: Http.ServerResponse, socket: Duplex) => {
+  response.detachSocket(socket as Socket) // as above
+  response.destroy() // so that a late answer does nothing
+}
+
+const refusedTarget = (request: Http.IncomingMessage) => {
+  const why = Target.refusal(request.url ?? "")
+  return why === undefined ? undefined : { status: 400, why, headers: {} }
+}
+
+/** RFC 6455 4.2.1, before anybody is dialled. */
+const malformed = ({ headers, method }: Http.IncomingMessage) => {
+  const bad = (status: number, why: string, extra: Headers = {}) => ({ status, why, headers: extra })
+  if (method !== "GET") return bad(405, "a WebSocket handshake is a GET request", { allow: "GET" })
+  if (headers.upgrade?.toLowerCase() !== "websocket") return bad(400, "only `Upgrade: websocket` is understood")
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")) {
+    return bad(400, "`Sec-WebSocket-Key` must be 16 bytes in base64")
+  }
+  if (headers["sec-websocket-version"] !== "13") {
+    return bad(426, "only WebSocket version 13 is spoken", { "sec-websocket-version": "13" })
+  }
+  const offered = HeaderRules.list(headers["sec-websocket-protocol"])
+  if (offered.some((token) => !/^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/.test(token)) || new Set(offered).size < offered.length) {
+    return bad(400, "`Sec-WebSocket-Protocol` must list distinct tokens")
+  }
+  return undefined
+}
+
+const protocols = (request: Http.IncomingMessage) => HeaderRules.list(request.headers["sec-websocket-protocol"])
+
+/** As much as a client may send before its handshake is answered. */
+const earlyLimit = 64 * 1024
+
+// A client that leaves before its answer is only seen by reading; what it sends meanwhile is kept for later.
+const watch = (socket: Duplex) => {
+  const chunks: Array<Buffer> = []
+  let size = 0
+  let leave = () => {}
+  const read = () => {
+    for (let chunk: Buffer | null; size < earlyLimit && (chunk = socket.read()) !== null; size += chunk.length) chunks.push(chunk)
+    if (size >= earlyLimit) socket.off("readable", read)
+  }
+  const left = () => leave()
+  socket.on("readable", read)
+  socket.once("end", left)
+  socket.once("close", left)
+  return {
+    gone: (callback: () => void) => {
+      leave = callback
+    },
+    stop: () => {
+      leave = () => {}
+      socket.off("readable", read)
+      socket.off("end", left)
+      socket.off("close", left)
+      return chunks
+    },
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Platform file: passes one plain HTTP request on to the upstream's origin and its answer back, streaming.
+ */
+import * as Http from "node:http"
+import * as Https from "node:https"
+import { pipeline } from "node:stream"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type { Request } from "../Acceptor.ts"
+import { TransportError } from "../Transport.ts"
+import * as Ws from "./ws.ts"
+
+/** Completes when the answer has been passed on; fails when there is none, and nothing has been answered then. */
+export const forward = (
+  request: Http.IncomingMessage,
+  response: Http.ServerResponse,
+  target: Parameters<Request["forward"]>[0],
+): Effect.Effect<void, TransportError> =>
+  Effect.callback<void, TransportError>((resume) => {
+    const url = new URL(target.url)
+    const { request: send } = url.protocol === "https:" ? Https : Http
+    const connectTimeout = Duration.toMillis(Duration.fromInputUnsafe(target.connectTimeout))
+    const onward = send({
+      method: request.method,
+      hostname: url.hostname.replace(/^\[|\]$/g, ""),
+      port: url.port,
+      path: target.url.slice(url.origin.length) || "/",
+      headers: target.headers as Http.OutgoingHttpHeaders, // readonly arrays are only read
+      timeout: connectTimeout,
+      ca: target.tls?.ca,
+      cert: target.tls?.cert,
+      key: target.tls?.key === undefined ? undefined : Redacted.value(target.tls.key),
+    })
+    const failed = (error: Error) => {
+      if (response.headersSent) response.destroy()
+      resume(Effect.fail(new TransportError({ reason: Ws.unreachable(url.origin, error) })))
+    }
+    onward.on("timeout", () => {
+      if (onward.socket === null || onward.socket.connecting) onward.destroy(new Error("no connection in time"))
+    })
+    onward.on("error", failed)
+    onward.on("response", (answer) => {
+      const headers = target.answerHeaders(Ws.headersOf(answer))
+      response.writeHead(answer.statusCode ?? 502, headers as Http.OutgoingHttpHeaders) // as above
+      pipeline(answer, response, () => resume(Effect.void))
+    })
+    pipeline(request, onward, () => {}) // errors of either end arrive above
+    return Effect.sync(() => onward.destroy())
+  })

@@ -1,0 +1,72 @@
+/**
+ * Which headers cross the proxy: end-to-end ones do, those of one hop and our own do not (DESIGN 5, RFC 9110 7.6.1). Pure.
+ */
+import type { Headers } from "../Transport.ts"
+
+/** Ours: names the session, secrets of resuming. The upstream sees only the id, and cannot set any of them. */
+export const connectionId = "x-connection-id"
+const own = [connectionId, "x-resume-token", "x-reconnect-id"]
+
+const hop = [
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]
+const handshake = [
+  "sec-websocket-accept",
+  "sec-websocket-extensions",
+  "sec-websocket-key",
+  "sec-websocket-protocol",
+  "sec-websocket-version",
+]
+const always = new Set([...hop, ...own, ...handshake])
+
+/** What a client is, as far as `x-forwarded-*` tells. */
+export interface Client {
+  readonly headers: Readonly<Record<string, string>>
+  readonly remote: string
+  readonly secure: boolean
+}
+
+/** For the upstream: the client's headers, without those of its own hop. */
+export const toUpstream = (client: Client, options: { readonly forwarded: boolean }): Record<string, string> => {
+  const kept: Record<string, string> = {}
+  const listed = new Set(tokens(client.headers["connection"]))
+  for (const [name, value] of Object.entries(client.headers)) {
+    if (!always.has(name) && !listed.has(name) && name !== "host") kept[name] = value
+  }
+  if (options.forwarded) {
+    append(kept, "x-forwarded-for", client.remote)
+    append(kept, "x-forwarded-proto", client.secure ? "https" : "http")
+    append(kept, "x-forwarded-host", client.headers["host"] ?? "")
+  }
+  return kept
+}
+
+/** For the client: the upstream's headers, without those of its own hop. */
+export const toClient = (headers: Headers): Record<string, string | ReadonlyArray<string>> => {
+  const kept: Record<string, string | ReadonlyArray<string>> = {}
+  const { connection } = headers
+  const listed = new Set(tokens(typeof connection === "string" ? connection : undefined))
+  for (const [name, value] of Object.entries(headers)) {
+    if (!always.has(name) && !listed.has(name)) kept[name] = value
+  }
+  return kept
+}
+
+/** The elements of a comma-separated header. */
+export const list = (value: string | undefined): ReadonlyArray<string> =>
+  value === undefined ? [] : value.split(",").map((token) => token.trim()).filter((token) => token !== "")
+
+const tokens = (value: string | undefined) => list(value).map((token) => token.toLowerCase())
+
+const append = (headers: Record<string, string>, name: string, value: string) => {
+  const before = headers[name]
+  if (value !== "") headers[name] = before === undefined ? value : `${before}, ${value}`
+}

@@ -1,0 +1,140 @@
+/**
+ * Platform file: Node's HTTP server as an acceptor, on a port of its own or inside somebody else's server.
+ */
+import * as Http from "node:http"
+import * as Https from "node:https"
+import type { AddressInfo } from "node:net"
+import * as Bytes from "@holdfast/core/Bytes"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type { Acceptor, Limits, ListenOptions, Tls } from "../Acceptor.ts"
+import * as Door from "./door.ts"
+import { ListenError } from "./listenError.ts"
+import * as Target from "./target.ts"
+import * as Ws from "./ws.ts"
+
+/** Listens until the scope closes. */
+export const listen = Effect.fnUntraced(function* (
+  options: ListenOptions,
+): Effect.fn.Return<Acceptor["Service"], ListenError, Scope.Scope> {
+  const at = options.listen ?? "127.0.0.1:0"
+  const { host, port } = yield* parse(at)
+  const server = yield* Effect.acquireRelease(create(options, at), (opened) =>
+    Effect.sync(() => {
+      opened.close()
+      opened.closeAllConnections()
+    }),
+  )
+  const maxMessage = Bytes.toNumber(options.maxMessage ?? Ws.defaultMaxMessage)
+  const door = Door.make({ path: "/", accepting: Ws.makeAccepting({ maxMessage }) })
+  server.on("upgrade", door.upgrade)
+  server.on("request", door.request)
+  yield* bind(server, host, port, at)
+  return {
+    address: written(server.address()),
+    maxMessage,
+    serve: (handlers) => door.serve(handlers, Effect.sync(() => void server.close())),
+    replaceTls: (tls) =>
+      attempt(at, () => {
+        if (server instanceof Https.Server) server.setSecureContext(tlsOptions(tls))
+      }),
+  }
+})
+
+/** Answers for one path of a server that is not ours. */
+export const join = Effect.fnUntraced(function* (
+  server: () => Http.Server,
+  options: Pick<Limits, "maxMessage"> & { readonly path?: string | undefined },
+): Effect.fn.Return<Acceptor["Service"], never, Scope.Scope> {
+  const path = options.path ?? "/"
+  const maxMessage = Bytes.toNumber(options.maxMessage ?? Ws.defaultMaxMessage)
+  const door = Door.make({ path, accepting: Ws.makeAccepting({ maxMessage }) })
+  yield* Effect.acquireRelease(
+    Effect.sync(() => claim(server(), path, door)),
+    (release) => Effect.sync(release),
+  )
+  return {
+    address: path,
+    maxMessage,
+    serve: (handlers) => door.serve(handlers, Effect.void),
+    replaceTls: () => Effect.fail(new ListenError({ address: path, why: "the server is yours, and so is its certificate" })),
+  }
+})
+
+const create = (options: ListenOptions, at: string): Effect.Effect<Http.Server, ListenError> => {
+  const headersTimeout = Duration.toMillis(Duration.fromInputUnsafe(options.handshakeTimeout ?? "10 seconds"))
+  const limits = {
+    headersTimeout,
+    maxHeaderSize: Bytes.toNumber(options.headerBytes ?? "16KiB"),
+    // Node looks for late headers this often; its default of 30 seconds would be the real deadline.
+    connectionsCheckingInterval: Math.max(50, Math.min(1000, headersTimeout / 4)),
+  }
+  const { tls } = options
+  return attempt(at, () =>
+    tls === undefined ? Http.createServer(limits) : Https.createServer({ ...limits, ...tlsOptions(tls) }),
+  )
+}
+
+const attempt = <A>(address: string, make: () => A): Effect.Effect<A, ListenError> =>
+  Effect.try({
+    try: make,
+    catch: (error) => new ListenError({ address, why: error instanceof Error ? error.message : String(error) }),
+  })
+
+const tlsOptions = (tls: Tls): Https.ServerOptions => ({
+  cert: tls.cert,
+  key: Redacted.value(tls.key),
+  ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+})
+
+const bind = (server: Http.Server, host: string, port: number, address: string): Effect.Effect<void, ListenError> =>
+  Effect.callback((resume) => {
+    const failed = (error: NodeJS.ErrnoException) =>
+      resume(Effect.fail(new ListenError({ address, why: error.code === "EADDRINUSE" ? "the port is in use" : error.message })))
+    server.once("error", failed)
+    server.listen(port, host, () => {
+      server.off("error", failed)
+      resume(Effect.void)
+    })
+  })
+
+/** `HOST:PORT`, an IPv6 host in brackets. */
+const parse = (address: string): Effect.Effect<{ readonly host: string; readonly port: number }, ListenError> => {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address)
+  const port = Number(match?.[3])
+  return match === null || port > 65_535
+    ? Effect.fail(new ListenError({ address, why: "expected HOST:PORT, for instance 127.0.0.1:8080" }))
+    : Effect.succeed({ host: (match[1] ?? match[2])!, port })
+}
+
+// A listening TCP server answers with an `AddressInfo`; strings are for pipes, null for servers that do not listen.
+const written = (address: AddressInfo | string | null): string => {
+  if (address === null || typeof address === "string") return address ?? ""
+  return address.family === "IPv6" ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`
+}
+
+// Before any listener sees the event: Effect's own upgrade listener answers 404 to paths it does not route.
+const claim = (server: Http.Server, path: string, door: Door.Door): (() => void) => {
+  const inherited = server.emit
+  const emit = (event: string, ...args: ReadonlyArray<unknown>): boolean => {
+    const request = args[0]
+    if (request instanceof Http.IncomingMessage && Target.isBelow(path, request.url ?? "")) {
+      // Node's own contract for the arguments of these two events.
+      if (event === "upgrade") return door.upgrade(...(args as Parameters<typeof door.upgrade>)), true
+      if (event === "request") return door.request(...(args as Parameters<typeof door.request>)), true
+    }
+    return Reflect.apply(inherited, server, [event, ...args])
+  }
+  server.emit = emit
+  // Without a listener Node treats upgrades as plain requests; with ours alone, those of other paths must be answered here.
+  const other = (request: Http.IncomingMessage, socket: Parameters<typeof door.upgrade>[1]) => {
+    if (server.listenerCount("upgrade") === 1) Door.refuseUpgrade(request, socket, 404, "nothing takes WebSockets here")
+  }
+  server.on("upgrade", other)
+  return () => {
+    server.emit = inherited
+    server.off("upgrade", other)
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * A transport over one open `ws`-like socket: watermarks, corking, the way it ends. Plain code; waits only in `close`.
+ */
+import * as Effect from "effect/Effect"
+import type { CloseInfo, Frame, Headers, Listener, Transport } from "../Transport.ts"
+import * as CloseCode from "./closeCode.ts"
+import * as Patience from "./patience.ts"
+
+/** The part of a `ws` WebSocket that a transport needs. */
+export interface SocketLike {
+  readonly readyState: number
+  readonly bufferedAmount: number
+  send(data: Uint8Array, options: { readonly binary: boolean }, done?: (error?: Error | null) => void): void
+  pause(): void
+  resume(): void
+  close(code?: number, reason?: string): void
+  terminate(): void
+  on(event: "message", listener: (data: Buffer | ArrayBuffer | Array<Buffer>, isBinary: boolean) => void): unknown
+  on(event: "close", listener: (code: number, reason: Buffer) => void): unknown
+  on(event: "error", listener: (error: Error & { readonly code?: string }) => void): unknown
+}
+
+/** What only the platform knows about the socket. */
+export interface About {
+  readonly protocol: string
+  readonly headers: Headers
+  /** Holds writes back until the end of this tick. */
+  readonly cork: () => void
+  /** Bytes on their way to the operating system; falls while a large write makes progress. */
+  readonly unsentBytes: () => number
+  /** Calls back when everything written so far is with the operating system; perhaps never, if the socket ends. */
+  readonly flush: (done: () => void) => void
+}
+
+/** spec/websocket.md 5.6: writing stops at the high mark and goes on below the low one. */
+export const highWatermark = 1024 * 1024
+const lowWatermark = 256 * 1024
+const OPEN = 1
+
+/** Wraps the socket; it must be paused, or not have received anything yet. */
+export const make = (socket: SocketLike, about: About): Transport => {
+  let listener: Listener | undefined
+  let ended: CloseInfo | undefined
+  let violation: CloseInfo | undefined
+  let blocked = false
+  let closing = false
+  const waiting = new Set<(info: CloseInfo) => void>()
+
+  const written = () => {
+    if (!blocked || socket.bufferedAmount > lowWatermark || socket.readyState !== OPEN) return
+    blocked = false
+    listener?.writable()
+  }
+
+  socket.on("message", (data, isBinary) => {
+    listener?.frame(new Message(data, !isBinary))
+  })
+  socket.on("error", (error) => {
+    const code = violationCode(error.code)
+    if (code !== undefined) violation ??= { code, reason: error.message, clean: false }
+  })
+  socket.on("close", (code, reason) => {
+    ended = violation ?? { code, reason: reason.toString("utf8"), clean: code !== 1006 }
+    for (const resume of waiting) resume(ended)
+    waiting.clear()
+    listener?.closed(ended)
+  })
+
+  const closed = Effect.callback<CloseInfo>((resume) => {
+    if (ended !== undefined) return resume(Effect.succeed(ended))
+    const done = (info: CloseInfo) => resume(Effect.succeed(info))
+    waiting.add(done)
+    return Effect.sync(() => waiting.delete(done))
+  })
+
+  const empty = Effect.callback<void>((resume) => about.flush(() => resume(Effect.void)))
+  const flushed = Patience.whileMoving(Effect.raceFirst(empty, closed), about.unsentBytes)
+
+  return {
+    protocol: about.protocol,
+    headers: about.headers,
+    listen: (given) => {
+      listener = given
+      if (ended !== undefined) listener.closed(ended)
+      else socket.resume()
+    },
+    send: (frame) => {
+      if (socket.readyState !== OPEN || closing) return false
+      if (socket.bufferedAmount >= highWatermark) {
+        blocked = true
+        return false
+      }
+      about.cork()
+      const deep = socket.bufferedAmount + frame.size > lowWatermark
+      socket.send(frame.bytes(), frame.text ? text : binary, deep ? written : undefined)
+      return true
+    },
+    unsentBytes: about.unsentBytes,
+    pause: () => {
+      if (!closing) socket.pause() // the answer to our goodbye cannot be read while paused
+    },
+    resume: () => socket.resume(),
+    close: Effect.fnUntraced(function* (code, reason) {
+      if (ended !== undefined) return
+      closing = true
+      socket.resume()
+      if (yield* flushed) {
+        if (CloseCode.isSendable(code)) socket.close(code, CloseCode.cutReason(reason))
+        else if (code === 1005) socket.close()
+        else socket.close(1011, CloseCode.cutReason(reason))
+        yield* Effect.timeoutOption(closed, Patience.longest)
+      }
+      if (ended === undefined) socket.terminate()
+    }),
+    cut: () => socket.terminate(),
+    closed,
+  }
+}
+
+const text = { binary: false } as const
+const binary = { binary: true } as const
+
+// `ws` names what the peer did wrong; any other error is followed by a 1006 close.
+const violationCode = (code: string | undefined): number | undefined => {
+  if (code === undefined || !code.startsWith("WS_ERR_")) return undefined
+  if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH" || code === "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH") return 1009
+  if (code === "WS_ERR_INVALID_UTF8") return 1007
+  return code === "WS_ERR_TOO_MANY_BUFFERED_PARTS" ? 1008 : 1002
+}
+
+class Message implements Frame {
+  readonly text: boolean
+  readonly size: number
+  readonly #data: Uint8Array
+  constructor(data: Buffer | ArrayBuffer | Array<Buffer>, text: boolean) {
+    // With the default `binaryType` of "nodebuffer" `ws` hands out one Buffer; the other shapes are for other settings.
+    this.#data = Array.isArray(data) ? Buffer.concat(data) : data instanceof ArrayBuffer ? new Uint8Array(data) : data
+    this.text = text
+    this.size = this.#data.byteLength
+  }
+  bytes(): Uint8Array {
+    return this.#data
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * Platform file: the only place that touches the `ws` library. Dials and accepts, and hands out transports.
+ */
+import type * as Http from "node:http"
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import WebSocket, { WebSocketServer } from "ws"
+import type { Target } from "../Dialer.ts"
+import { Gone, type Headers, Refused, type Transport, TransportError, Unreachable } from "../Transport.ts"
+import * as SocketTransport from "./socketTransport.ts"
+
+/** spec/websocket.md section 7. */
+export const defaultMaxMessage = 16 * 1024 * 1024
+const bodyLimit = 64 * 1024
+
+/** A peer that closes the WebSocket but keeps the TCP connection is cut after this, in milliseconds. */
+const closeTimeout = 10_000
+
+const shared = { perMessageDeflate: false, closeTimeout, maxFragments: 16_384, maxBufferedChunks: 262_144 } as const
+
+/** Opens a WebSocket that is cut when the scope closes. */
+export const dial = Effect.fnUntraced(function* (target: Target): Effect.fn.Return<
+  Transport,
+  TransportError,
+  Scope.Scope
+> {
+  const url = new URL(target.url)
+  const dialled = yield* Effect.acquireRelease(
+    Effect.sync(() => open(target, url)),
+    ({ socket }) => Effect.sync(() => socket.terminate()),
+  )
+  return yield* Effect.callback<Transport, TransportError>((resume) => await101(dialled, target, url, resume))
+})
+
+interface Dialled {
+  readonly socket: WebSocket
+  /** `terminate` during the handshake raises an error event; nobody may be listening by then. */
+  readonly failure: { current: Error | undefined }
+}
+
+const open = (target: Target, url: URL): Dialled => {
+  const { protocols = [], tls } = target
+  const headers: Record<string, string | Array<string>> = {}
+  for (const [name, value] of Object.entries(target.headers ?? {})) {
+    headers[name] = typeof value === "string" ? value : [...value]
+  }
+  // `ws` would insist on one of the offered subprotocols; the peer's real answer is for the one behind us to judge.
+  if (protocols.length > 0) headers["sec-websocket-protocol"] = protocols.join(", ")
+  const socket = new WebSocket(url.origin, {
+    ...shared,
+    headers,
+    maxPayload: target.maxMessage ?? defaultMaxMessage,
+    ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls?.key === undefined ? {} : { key: Redacted.value(tls.key) }),
+    finishRequest: (request) => {
+      request.path = requestTarget(target.url)
+      request.end()
+    },
+  })
+  const failure: Dialled["failure"] = { current: undefined }
+  socket.on("error", (error) => (failure.current ??= error))
+  return { socket, failure }
+}
+
+// As written: the URL parser would re-encode it, and a proxy must not.
+const requestTarget = (url: string): string => {
+  const rest = url.replace(/^[^/]*\/\/[^/?]*/, "")
+  return rest.startsWith("/") ? rest : `/${rest}`
+}
+
+const await101 = (
+  { socket, failure }: Dialled,
+  target: Target,
+  url: URL,
+  resume: (effect: Effect.Effect<Transport, TransportError>) => void,
+) => {
+  const fail = (reason: TransportError["reason"]) => resume(Effect.fail(new TransportError({ reason })))
+  let answer: Http.IncomingMessage | undefined
+  let protocol = ""
+
+  socket.on("upgrade", (response) => {
+    answer = response
+    protocol = response.headers["sec-websocket-protocol"] ?? ""
+    delete response.headers["sec-websocket-protocol"]
+  })
+  socket.on("unexpected-response", (request, response) => {
+    readBody(response, (body) => {
+      fail(
+        new Refused({ target: url.origin, status: response.statusCode ?? 502, headers: headersOf(response), body }),
+      )
+      request.destroy()
+    })
+  })
+  socket.on("open", () => {
+    socket.pause()
+    if (protocol !== "" && !(target.protocols ?? []).includes(protocol)) {
+      const why = `it chose the subprotocol ${JSON.stringify(protocol)}, which was not offered`
+      socket.terminate()
+      return fail(new Unreachable({ target: url.origin, kind: "protocol", why }))
+    }
+    resume(Effect.succeed(SocketTransport.make(socket, about(socket, protocol, headersOf(answer)))))
+  })
+  socket.on("close", () => fail(unreachable(url.origin, failure.current)))
+}
+
+const readBody = (response: Http.IncomingMessage, done: (body: Uint8Array) => void) => {
+  const chunks: Array<Buffer> = []
+  let size = 0
+  response.on("data", (chunk: Buffer) => {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size >= bodyLimit) response.destroy()
+  })
+  response.on("error", () => {}) // what came so far is the answer; "close" follows
+  response.on("close", () => done(Buffer.concat(chunks).subarray(0, bodyLimit)))
+}
+
+/** As Node parsed them. */
+export const headersOf = (message: Http.IncomingMessage | undefined): Headers => {
+  const headers: Record<string, string | ReadonlyArray<string>> = {}
+  for (const [name, value] of Object.entries(message?.headers ?? {})) if (value !== undefined) headers[name] = value
+  return headers
+}
+
+/** Why there is no connection, from Node's error. */
+export const unreachable = (target: string, error: (Error & { readonly code?: string }) | undefined): Unreachable => {
+  const code = error?.code ?? ""
+  return new Unreachable({ target, kind: kindOf(code), why: error?.message || code || "it hung up" })
+}
+
+const kindOf = (code: string): Unreachable["kind"] => {
+  if (code === "ECONNREFUSED") return "refused"
+  if (code === "ECONNRESET" || code === "EPIPE") return "reset"
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "dns"
+  if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|EPROTO)/.test(code)) return "tls"
+  return code === "" || code.startsWith("HPE_") ? "protocol" : "other"
+}
+
+const about = (socket: WebSocket, protocol: string, headers: Headers): SocketTransport.About => {
+  // `ws` keeps the TCP socket in a private field; without it everything works, uncorked and with coarser progress.
+  const raw = (socket as unknown as { readonly _socket?: Raw })._socket
+  let corked = false
+  const uncork = () => {
+    corked = false
+    raw?.uncork()
+  }
+  return {
+    protocol,
+    headers,
+    cork: () => {
+      if (corked || raw === undefined) return
+      corked = true
+      raw.cork()
+      process.nextTick(uncork)
+    },
+    unsentBytes: () => {
+      const buffered = socket.bufferedAmount
+      return buffered === 0 ? 0 : Math.max(1, Math.min(buffered, raw?._handle?.writeQueueSize ?? buffered))
+    },
+    flush: (done) => void raw?.write("", () => done()),
+  }
+}
+
+// libuv's own count falls while one large write makes progress; the stream's only when it is finished.
+type Raw = Socket & { readonly _handle?: { readonly writeQueueSize: number } | null }
+
+/** What to say in the 101. */
+export interface Answer {
+  readonly protocol: string
+  readonly headers: Headers
+}
+
+/** A client's upgrade request, with its socket. */
+export interface Pending {
+  readonly request: Http.IncomingMessage
+  readonly socket: Duplex
+  readonly head: Buffer
+}
+
+/** Completes handshakes whose answer is known. */
+export interface Accepting {
+  readonly accept: (pending: Pending, answer: Answer) => Effect.Effect<Transport, TransportError, Scope.Scope>
+}
+
+/** One per acceptor. */
+export const makeAccepting = (options: { readonly maxMessage: number }): Accepting => {
+  const answers = new WeakMap<Http.IncomingMessage, Answer>()
+  const server = new WebSocketServer({
+    ...shared,
+    noServer: true,
+    clientTracking: false,
+    maxPayload: options.maxMessage,
+    handleProtocols: (_, request) => answers.get(request)?.protocol || false,
+  })
+  server.on("headers", (lines, request) => {
+    for (const [name, value] of Object.entries(answers.get(request)?.headers ?? {})) {
+      for (const one of typeof value === "string" ? [value] : value) lines.push(`${name}: ${utf8(one)}`)
+    }
+  })
+
+  const complete = ({ head, request, socket }: Pending, answer: Answer) => {
+    let accepted: WebSocket | undefined
+    answers.set(request, answer)
+    server.handleUpgrade(request, socket, head, (opened) => {
+      opened.pause()
+      opened.on("error", () => {}) // told by its close event
+      accepted = opened
+    })
+    return accepted
+  }
+
+  return {
+    accept: Effect.fnUntraced(function* (pending, answer) {
+      const socket = yield* Effect.acquireRelease(
+        Effect.sync(() => complete(pending, answer)),
+        (opened) => Effect.sync(() => opened?.terminate()),
+      )
+      if (socket === undefined) return yield* new TransportError({ reason: new Gone({ target: "the client" }) })
+      return SocketTransport.make(socket, about(socket, answer.protocol, headersOf(pending.request)))
+    }),
+  }
+}
+
+// Node reads header bytes as latin1 and `ws` writes them as UTF-8: undo the first so that the second restores them.
+const utf8 = (value: string): string => Buffer.from(value, "latin1").toString("utf8")
