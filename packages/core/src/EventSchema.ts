@@ -9,8 +9,10 @@ import * as Schema from "effect/Schema"
 const about = { at: Schema.Number, program: Schema.String, target: Schema.String }
 
 /** A kind of event: `export const Resumed = EventSchema.define("Resumed", { session: Schema.String })`. */
-export const define = <const Kind extends string, const Fields extends Schema.Struct.Fields>(kind: Kind, fields: Fields) =>
-  Schema.TaggedStruct(kind, { ...about, ...fields })
+export const define = <const Kind extends string, const Fields extends Schema.Struct.Fields>(
+  kind: Kind,
+  fields: Fields,
+) => Schema.TaggedStruct(kind, { ...about, ...fields })
 
 /** A dial begins. */
 export const Connecting = define("Connecting", { attempt: Schema.Int })

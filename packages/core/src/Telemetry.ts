@@ -45,7 +45,9 @@ export interface Registry {
 }
 
 /** The list. A reference: one per process, a fresh one wherever a test provides it. */
-export class Telemetry extends Context.Reference<Registry>("@holdfast/core/Telemetry", { defaultValue: () => make() }) {}
+export class Telemetry extends Context.Reference<Registry>("@holdfast/core/Telemetry", {
+  defaultValue: () => make(),
+}) {}
 
 /** An empty list. */
 export const make = (): Registry => {
