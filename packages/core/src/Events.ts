@@ -9,8 +9,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as EventSchema from "./EventSchema.ts"
-import * as Hub from "./internal/hub.ts"
 import * as EventMetrics from "./internal/eventMetrics.ts"
+import * as Ring from "./internal/ring.ts"
 
 /** What every event has. The union is open: packages add kinds with `EventSchema.define`. */
 export interface Event {
@@ -30,8 +30,8 @@ export interface Entry {
   readonly event: Event
 }
 
-/** Where events go. */
-export class Events extends Context.Reference<{
+/** A sink of events that remembers the last ones. */
+export interface Hub {
   /** Updates the metrics of the event, then wakes the readers. Plain, never waits, never throws. */
   readonly emit: (event: Event) => void
   /**
@@ -41,7 +41,10 @@ export class Events extends Context.Reference<{
   readonly after: (id: number) => Effect.Effect<ReadonlyArray<Entry>>
   /** The last events, oldest first. Plain. */
   readonly history: () => ReadonlyArray<Entry>
-}>("@holdfast/core/Events", {
+}
+
+/** Where events go. */
+export class Events extends Context.Reference<Hub>("@holdfast/core/Events", {
   defaultValue: () => ({ emit: () => {}, after: () => Effect.never, history: () => [] }),
 }) {}
 
@@ -58,12 +61,12 @@ export const layer = (options?: Options): Layer.Layer<never> =>
     Effect.contextWith((context: Context.Context<never>) =>
       Effect.sync(() => {
         const measure = EventMetrics.make(context)
-        const hub = Hub.make(options?.capacity ?? 1024, Context.get(context, Clock.Clock))
+        const ring = Ring.make(options?.capacity ?? 1024, Context.get(context, Clock.Clock))
         return {
-          ...hub,
+          ...ring,
           emit: (event: Event) => {
             measure(event)
-            hub.emit(event)
+            ring.emit(event)
           },
         }
       }),

@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Guard from "./guard.ts"
 
-type Hub = (typeof Events.Events)["Service"]
+
 
 const replayed = 1024
 const quiet = "15 seconds"
@@ -42,7 +42,7 @@ const tooMany = Guard.refuse(503, `${mostReaders} readers follow the events alre
   HttpServerResponse.setHeader("retry-after", "5"),
 )
 
-const bytes = (hub: Hub, lastId: string | undefined, greeting: string): Stream.Stream<Uint8Array> =>
+const bytes = (hub: Events.Hub, lastId: string | undefined, greeting: string): Stream.Stream<Uint8Array> =>
   Stream.paginate(start(hub, lastId), (last) =>
     Effect.map(
       Effect.timeoutOption(hub.after(last), quiet),
@@ -54,7 +54,7 @@ const bytes = (hub: Hub, lastId: string | undefined, greeting: string): Stream.S
   ).pipe(Stream.prepend([comment(greeting)]), Stream.encodeText)
 
 // A hub may remember more than is replayed; a place is asked for only inside its memory, else it would report a lag.
-const start = (hub: Hub, lastId: string | undefined): number => {
+const start = (hub: Events.Hub, lastId: string | undefined): number => {
   if (lastId !== undefined && /^\d{1,15}$/.test(lastId)) return Number(lastId)
   const first = hub.history().at(-replayed)
   return first === undefined ? 0 : first.id - 1

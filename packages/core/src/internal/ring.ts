@@ -4,14 +4,9 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Entry, Event } from "../Events.ts"
+import type { Entry, Event, Hub } from "../Events.ts"
 
-export interface Hub {
-  readonly emit: (event: Event) => void
-  readonly after: (id: number) => Effect.Effect<ReadonlyArray<Entry>>
-  readonly history: () => ReadonlyArray<Entry>
-}
-
+/** An empty ring of that many places. */
 export const make = (capacity: number, clock: Clock.Clock): Hub => {
   const ring: Array<Entry> = []
   const waiting = new Set<() => void>()
