@@ -47,7 +47,8 @@ describe("Events", () => {
       const events = yield* Events.Events
       for (let i = 1; i <= 9; i++) events.emit(event(i))
       const [lagged, ...rest] = yield* events.after(2)
-      assert.deepStrictEqual(lagged!.event, { _tag: "Lagged", at: 0, program: "", target: "", missed: 4 })
+      const told: Events.Known = { _tag: "Lagged", at: 0, program: "", target: "", missed: 4 }
+      assert.deepStrictEqual(lagged!.event, told)
       assert.deepStrictEqual(attempts(rest), [7, 8, 9])
     }).pipe(Effect.provide(Events.layer({ capacity: 3 }))),
   )

@@ -3,28 +3,67 @@
  */
 import { Events, Telemetry } from "@holdfast/core"
 import { Acceptor, Proxy } from "@holdfast/websocket"
-import { Context, Effect, Layer, Metric, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Metric, Scope } from "effect"
 
 /** Acceptor and proxy on a free port, with an events hub, telemetry and metrics of their own. */
 export const proxied = Effect.fnUntraced(function* (options: Proxy.Options, acceptor: Acceptor.ListenOptions = {}) {
+  return yield* proxiedOn(options, Acceptor.layer(acceptor))
+})
+
+/** The same on an acceptor of the test's own. */
+export const proxiedOn = Effect.fnUntraced(function* <E>(
+  options: Proxy.Options,
+  acceptor: Layer.Layer<Acceptor.Acceptor, E>,
+) {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const fresh = Layer.mergeAll(Events.layer(), Telemetry.layer, Layer.sync(Metric.MetricRegistry, () => new Map()))
-  const layer = Proxy.layer(options).pipe(Layer.provideMerge(Acceptor.layer(acceptor)), Layer.provideMerge(fresh))
+  const fresh = Layer.mergeAll(
+    Events.layer(),
+    Telemetry.layer,
+    Layer.sync(Metric.MetricRegistry, () => new Map()),
+  )
+  // Raw peers do not answer a goodbye; nobody wants to wait for that at the end of a test.
+  const layer = Proxy.layer({ drainTimeout: "200 millis", ...options }).pipe(Layer.provideMerge(acceptor), Layer.provideMerge(fresh))
   const context = yield* Layer.buildWithScope(layer, scope)
   const { address } = Context.get(context, Acceptor.Acceptor)
   return {
     address,
-    url: `${acceptor.tls === undefined ? "ws" : "wss"}://${address}`,
+    url: `ws://${address}`,
     /** Rows now, by tag. */
     rows: (tag: Telemetry.Row["_tag"]) =>
-      [...Context.get(context, Telemetry.Telemetry).probes()].map((probe) => probe.row()).filter((row) => row._tag === tag),
+      [...Context.get(context, Telemetry.Telemetry).probes()]
+        .map((probe) => probe.row())
+        .filter((row) => row._tag === tag),
     /** Everything that was reported. */
     events: () =>
       Context.get(context, Events.Events)
         .history()
         .map((entry) => entry.event),
+    /** Waits for the first event of this kind. */
+    event: (tag: string) => nextEvent(Context.get(context, Events.Events), tag),
+    /** The metrics now: `name{label="value",...}` to the number, or to the count of a histogram. */
+    metrics: () => metricsOf(context),
     context,
     /** Closes it now. */
-    close: Effect.suspend(() => Scope.close(scope, Effect.runSync(Effect.exit(Effect.void)))),
+    close: Effect.suspend(() => Scope.close(scope, Exit.void)),
   }
 })
+
+const nextEvent = (events: typeof Events.Events.Service, tag: string) =>
+  Effect.gen(function* () {
+    let last = 0
+    while (true) {
+      for (const { event, id } of yield* events.after(last)) {
+        if (event._tag === tag) return event
+        last = id
+      }
+    }
+  })
+
+const metricsOf = (context: Context.Context<never>): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    Metric.snapshotUnsafe(context).map(({ attributes, id, state }) => {
+      const labels = Object.entries(attributes ?? {}).filter(([name]) => name !== "target" && name !== "unit")
+      const value = "count" in state ? state.count : "value" in state ? state.value : 0
+      return [`${id}{${labels.map(([name, text]) => `${name}="${text}"`).join(",")}}`, Number(value)]
+    }),
+  )

@@ -19,6 +19,8 @@ export const noTraffic = (): Traffic => ({ messages: 0, bytes: 0, lostMessages: 
 export class Direction {
   readonly from: Transport
   readonly to: Transport
+  /** A goodbye has been said, or waits for what is held. The first one stands. */
+  leaving = false
   readonly #traffic: Traffic
   #held: Array<Frame> = []
   #heldBytes = 0

@@ -151,9 +151,15 @@ const refusedTarget = (request: Http.IncomingMessage) => {
 }
 
 /** RFC 6455 4.2.1, before anybody is dialled. */
-const malformed = ({ headers, method }: Http.IncomingMessage) => {
+const malformed = (request: Http.IncomingMessage) => {
+  const { headers, httpVersion, method } = request
   const bad = (status: number, why: string, extra: Headers = {}) => ({ status, why, headers: extra })
   if (method !== "GET") return bad(405, "a WebSocket handshake is a GET request", { allow: "GET" })
+  if (httpVersion !== "1.1" || headers.host === undefined) return bad(400, "a handshake is HTTP/1.1 and has a `Host`")
+  // Announced to the upstream but never sent, it would swallow the first frames.
+  if ((headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined) {
+    return bad(400, "a WebSocket handshake has no body")
+  }
   if (headers.upgrade?.toLowerCase() !== "websocket") return bad(400, "only `Upgrade: websocket` is understood")
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")) {
     return bad(400, "`Sec-WebSocket-Key` must be 16 bytes in base64")
@@ -161,8 +167,8 @@ const malformed = ({ headers, method }: Http.IncomingMessage) => {
   if (headers["sec-websocket-version"] !== "13") {
     return bad(426, "only WebSocket version 13 is spoken", { "sec-websocket-version": "13" })
   }
-  const offered = HeaderRules.list(headers["sec-websocket-protocol"])
-  if (offered.some((token) => !/^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/.test(token)) || new Set(offered).size < offered.length) {
+  const offered = headers["sec-websocket-protocol"]?.split(",") ?? []
+  if (offered.some((token) => !/^[\t ]*[!#$%&'*+\-.0-9A-Z^_`|a-z~]+[\t ]*$/.test(token)) || new Set(protocols(request)).size < offered.length) {
     return bad(400, "`Sec-WebSocket-Protocol` must list distinct tokens")
   }
   return undefined
@@ -173,17 +179,19 @@ const protocols = (request: Http.IncomingMessage) => HeaderRules.list(request.he
 /** As much as a client may send before its handshake is answered. */
 const earlyLimit = 64 * 1024
 
-// A client that leaves before its answer is only seen by reading; what it sends meanwhile is kept for later.
+// A client that leaves before its answer is only seen by reading; what it sends meanwhile is kept for later. By `data` and not by
+// `readable`: taking that listener off starts the flow again, whoever has paused it by then.
 const watch = (socket: Duplex) => {
   const chunks: Array<Buffer> = []
   let size = 0
   let leave = () => {}
-  const read = () => {
-    for (let chunk: Buffer | null; size < earlyLimit && (chunk = socket.read()) !== null; size += chunk.length) chunks.push(chunk)
-    if (size >= earlyLimit) socket.off("readable", read)
+  const take = (chunk: Buffer) => {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size >= earlyLimit) socket.pause()
   }
   const left = () => leave()
-  socket.on("readable", read)
+  socket.on("data", take)
   socket.once("end", left)
   socket.once("close", left)
   return {
@@ -192,7 +200,8 @@ const watch = (socket: Duplex) => {
     },
     stop: () => {
       leave = () => {}
-      socket.off("readable", read)
+      socket.off("data", take)
+      socket.pause()
       socket.off("end", left)
       socket.off("close", left)
       return chunks

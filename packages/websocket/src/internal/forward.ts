@@ -41,8 +41,13 @@ export const forward = (
     })
     onward.on("error", failed)
     onward.on("response", (answer) => {
+      const status = answer.statusCode ?? 0
+      if (!Ws.isFinal(status)) {
+        failed(new Error(`it answered with status ${status}`))
+        return onward.destroy()
+      }
       const headers = target.answerHeaders(Ws.headersOf(answer))
-      response.writeHead(answer.statusCode ?? 502, headers as Http.OutgoingHttpHeaders) // as above
+      response.writeHead(status, headers as Http.OutgoingHttpHeaders) // as above
       pipeline(answer, response, () => resume(Effect.void))
     })
     pipeline(request, onward, () => {}) // errors of either end arrive above

@@ -105,6 +105,8 @@ const listener = (out: Direction, back: Direction, ended: (end: CloseInfo) => vo
 // What was sent before the goodbye arrives before it; a peer that takes nothing is cut.
 const farewell = (way: Direction, goodbye: CloseCode.Goodbye): Effect.Effect<void> =>
   Effect.gen(function* () {
+    if (way.leaving) return
+    way.leaving = true
     const empty = Effect.callback<void>((resume) => way.onEmpty(() => resume(Effect.void)))
     const moving = yield* Patience.whileMoving(empty, () => way.heldBytes + way.to.unsentBytes())
     if (!moving) return way.to.cut()

@@ -27,8 +27,9 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
   const timeoutMillis = Duration.toMillis(Duration.fromInputUnsafe(handshakeTimeout))
   const name = nameOf(base)
   const dials = yield* Semaphore.make(maxDials)
-  const registry = yield* Registry.make({ name, drainTimeout: options.drainTimeout ?? "10 seconds" })
+  // Before the registry, so that it still runs while the registry drains.
   const fork = yield* FiberSet.makeRuntime<never, void>()
+  const registry = yield* Registry.make({ name, drainTimeout: options.drainTimeout ?? "10 seconds" })
 
   const onward = (client: Incoming) => ({
     url: Target.resolve(base, client.path),

@@ -44,6 +44,7 @@ export const make = (socket: SocketLike, about: About): Transport => {
   let violation: CloseInfo | undefined
   let blocked = false
   let closing = false
+  const early: Array<Frame> = [] // a paused socket that breaks still gives away what it had read: 64 KiB
   const waiting = new Set<(info: CloseInfo) => void>()
 
   const written = () => {
@@ -53,7 +54,9 @@ export const make = (socket: SocketLike, about: About): Transport => {
   }
 
   socket.on("message", (data, isBinary) => {
-    listener?.frame(new Message(data, !isBinary))
+    const frame = new Message(data, !isBinary)
+    if (listener === undefined) early.push(frame)
+    else listener.frame(frame)
   })
   socket.on("error", (error) => {
     const code = violationCode(error.code)
@@ -81,6 +84,7 @@ export const make = (socket: SocketLike, about: About): Transport => {
     headers: about.headers,
     listen: (given) => {
       listener = given
+      for (const frame of early.splice(0)) listener.frame(frame)
       if (ended !== undefined) listener.closed(ended)
       else socket.resume()
     },

@@ -88,10 +88,13 @@ const await101 = (
     delete response.headers["sec-websocket-protocol"]
   })
   socket.on("unexpected-response", (request, response) => {
+    const status = response.statusCode ?? 0
+    if (!isFinal(status)) {
+      fail(new Unreachable({ target: url.origin, kind: "protocol", why: `it answered with status ${status}` }))
+      return request.destroy()
+    }
     readBody(response, (body) => {
-      fail(
-        new Refused({ target: url.origin, status: response.statusCode ?? 502, headers: headersOf(response), body }),
-      )
+      fail(new Refused({ target: url.origin, status, headers: headersOf(response), body }))
       request.destroy()
     })
   })
@@ -118,6 +121,9 @@ const readBody = (response: Http.IncomingMessage, done: (body: Uint8Array) => vo
   response.on("error", () => {}) // what came so far is the answer; "close" follows
   response.on("close", () => done(Buffer.concat(chunks).subarray(0, bodyLimit)))
 }
+
+/** Whether it may stand in an answer; Node's parser lets `099` pass, its writer throws. */
+export const isFinal = (status: number): boolean => status >= 200 && status <= 999
 
 /** As Node parsed them. */
 export const headersOf = (message: Http.IncomingMessage | undefined): Headers => {
@@ -198,18 +204,21 @@ export const makeAccepting = (options: { readonly maxMessage: number }): Accepti
   })
   server.on("headers", (lines, request) => {
     for (const [name, value] of Object.entries(answers.get(request)?.headers ?? {})) {
-      for (const one of typeof value === "string" ? [value] : value) lines.push(`${name}: ${utf8(one)}`)
+      for (const one of typeof value === "string" ? [value] : value) lines.push(`${name}: ${one}`)
     }
   })
 
   const complete = ({ head, request, socket }: Pending, answer: Answer) => {
     let accepted: WebSocket | undefined
     answers.set(request, answer)
+    // Node reads header bytes as latin1; written the same way they are what they were.
+    socket.setDefaultEncoding("latin1")
     server.handleUpgrade(request, socket, head, (opened) => {
       opened.pause()
       opened.on("error", () => {}) // told by its close event
       accepted = opened
     })
+    socket.setDefaultEncoding("utf8")
     return accepted
   }
 
@@ -224,6 +233,3 @@ export const makeAccepting = (options: { readonly maxMessage: number }): Accepti
     }),
   }
 }
-
-// Node reads header bytes as latin1 and `ws` writes them as UTF-8: undo the first so that the second restores them.
-const utf8 = (value: string): string => Buffer.from(value, "latin1").toString("utf8")

@@ -1,0 +1,72 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { run } from "../src/Cli.ts"
+import { pretend } from "./pretend.ts"
+
+const said = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const { layer, written } = pretend()
+    const code = yield* Effect.provide(run(args), layer)
+    return { code, out: written.out, err: written.err }
+  })
+
+const refused = (args: string, err: string) =>
+  Effect.map(said(...args.split(" ")), (answer) => assert.deepStrictEqual(answer, { code: 2, out: "", err: `holdfast: ${err}\n` }))
+
+const upstream = "expected a ws:// or wss:// URL without user name, password and #fragment"
+
+describe("a command line", () => {
+  it.effect("says its version", () =>
+    Effect.gen(function* () {
+      const { code, err, out } = yield* said("--version")
+      assert.match(out, /^holdfast \d+\.\d+\.\d+\S*\n$/)
+      assert.deepStrictEqual([code, err], [0, ""])
+    }),
+  )
+
+  it.effect("without a command is a mistake", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* said(), {
+        code: 2,
+        out: "",
+        err: "holdfast: expected a command: proxy, up, status or check-config; holdfast --help says more\n",
+      })
+    }),
+  )
+
+  for (const [args, line] of [
+    ["prxy", `unknown command "prxy"; did you mean "proxy"?`],
+    ["dance", `unknown command "dance"; expected a command: proxy, up, status or check-config; holdfast --help says more`],
+    ["proxy", `--upstream is required: ${upstream}; HOLDFAST_UPSTREAM and the config file can give it too`],
+    ["proxy --upstream http://a", `--upstream: ${upstream}, got "http://a"`],
+    ["proxy --lisen a:1", `unknown flag --lisen; did you mean "--listen"?`],
+    ["proxy -x", "unknown flag -x"],
+    ["proxy --listen", "--listen: expected HOST:PORT such as 127.0.0.1:8080; port 0 takes a free one, got nothing"],
+    ["proxy --listen a:1 --listen b:2", "--listen: given more than once"],
+    ["proxy 8080", `unexpected "8080"; the values of flags follow their flags`],
+    ["up --rate 0", `--rate: expected a whole number from 1 to 10000, got "0"`],
+    ["status --admin ftp://a", `--admin: expected the URL of an admin listener such as http://127.0.0.1:9464, got "ftp://a"`],
+    ["check-config", "expected proxy, up or status after holdfast check-config"],
+    ["check-config gateway --config a", `expected proxy, up or status after holdfast check-config, got "gateway"`],
+    ["check-config proxy", "--config is required"],
+    ["check-config proxy --config /none.yaml", "config /none.yaml: cannot be read: no such file"],
+    ["proxy --upstream ws://a --tls-cert /none.pem --tls-key k", "--tls-cert: cannot read /none.pem: no such file"],
+  ] as const) {
+    it.effect(`is refused in one line: ${args}`, () => refused(args, line))
+  }
+
+  it.effect("may hold anything, and the answer is still one line", () =>
+    Effect.gen(function* () {
+      const { err } = yield* said("proxy", "--upstream", "ws://a\n\u001b[2J")
+      assert.match(err, /^holdfast: --upstream: [^\n\u001b]*\n$/)
+    }),
+  )
+
+  it.effect("can ask for a promise instead of a start", () =>
+    Effect.gen(function* () {
+      const { code, err, out } = yield* said("proxy", "--upstream", "ws://a", "--explain")
+      assert.match(out, /^Clients of ws:\/\/127\.0\.0\.1:8080 are joined to ws:\/\/a \(from --upstream\)/)
+      assert.deepStrictEqual([code, err], [0, ""])
+    }),
+  )
+})

@@ -1,0 +1,100 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Peers from "./peers.ts"
+import * as Program from "./program.ts"
+
+const proxy = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const upstream = yield* Peers.echo
+    const program = yield* Program.start([
+      ...["proxy", "--upstream", upstream, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
+      ...args,
+    ])
+    yield* program.ready
+    return { program, upstream }
+  })
+
+describe("holdfast status", () => {
+  it.live("shows what a running program says about itself, in tables and as JSON", () =>
+    Effect.gen(function* () {
+      const { program, upstream } = yield* proxy()
+      yield* Peers.client(program.url("proxy"), { headers: { "x-connection-id": "me" } })
+      const admin = program.url("admin")
+      const people = yield* Program.ran(["status", "--admin", admin])
+      assert.deepStrictEqual(people, {
+        code: 0,
+        stderr: "",
+        stdout: [
+          `${admin} is ready`,
+          "",
+          "check    state  why",
+          "program  ok",
+          "proxy    ok",
+          "",
+          `${"link".padEnd(upstream.length)}  program  state  refs  attempts  last error`,
+          `${upstream}  proxy    Ready  1     1         -`,
+          "",
+          "session  state   client     upstream  buffered  bytes  resumes",
+          "me       Active  connected  Ready     0         0      0",
+          "",
+        ].join("\n"),
+      })
+      const machine = yield* Program.ran(["status", "--json"], { HOLDFAST_ADMIN: admin.slice("http://".length) })
+      const report = JSON.parse(machine.stdout)
+      assert.deepStrictEqual(
+        [machine.code, report.admin, report.ready, report.links[0].target, report.sessions[0].id],
+        [0, admin, true, upstream, "me"],
+      )
+    }),
+  )
+
+  it.live("exits with 1 when the program is not ready, and says why", () =>
+    Effect.gen(function* () {
+      const { program } = yield* proxy("--drain-delay", "1h")
+      yield* program.kill("SIGTERM")
+      yield* Peers.answers(`${program.url("admin")}/readyz`, 503)
+      const { code, stdout } = yield* Program.ran(["status", "--admin", program.url("admin")])
+      assert.strictEqual(code, 1)
+      assert.include(stdout, "is not ready\n")
+      assert.include(stdout, "program  failed  shutting down\n")
+      assert.include(stdout, "(none)\n")
+    }),
+  )
+
+  it.live("exits with 1 and one line when nobody answers", () =>
+    Effect.gen(function* () {
+      const port = yield* Effect.scoped(Peers.taken())
+      assert.deepStrictEqual(yield* Program.ran(["status", "--admin", `http://127.0.0.1:${port}`]), {
+        code: 1,
+        stdout: "",
+        stderr: `holdfast: http://127.0.0.1:${port}: nobody listens there\n`,
+      })
+    }),
+  )
+
+  it.live("exits with 1 and one line when somebody else answers", () =>
+    Effect.gen(function* () {
+      const origin = (yield* Peers.echo).replace("ws:", "http:")
+      const { code, stderr, stdout } = yield* Program.ran(["status", "--admin", origin])
+      assert.deepStrictEqual(
+        { code, stderr, stdout },
+        { code: 1, stdout: "", stderr: `holdfast: ${origin}: /api/links answered something else than this version of holdfast does\n` },
+      )
+    }),
+  )
+
+  it.live("shows its token where one is asked for", () =>
+    Effect.gen(function* () {
+      const file = join(yield* Program.folder, "token")
+      writeFileSync(file, "s3cret\n")
+      const { program } = yield* proxy("--admin-token-file", file)
+      const admin = program.url("admin")
+      assert.strictEqual((yield* Program.ran(["status", "--admin", admin, "--token-file", file])).code, 0)
+      const without = yield* Program.ran(["status", "--admin", admin])
+      assert.deepStrictEqual([without.code, without.stdout], [1, ""])
+      assert.strictEqual(without.stderr, `holdfast: ${admin}: /api/links answered 401; give its token with --token-file\n`)
+    }),
+  )
+})
