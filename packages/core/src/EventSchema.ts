@@ -17,8 +17,12 @@ export const define = <const Kind extends string, const Fields extends Schema.St
 /** A dial begins. */
 export const Connecting = define("Connecting", { attempt: Schema.Int })
 
-/** A dial succeeded. */
-export const Connected = define("Connected", { attempt: Schema.Int, tookMillis: Schema.Number })
+/** A dial succeeded; `downMillis` since the connection before it was lost, `null` for the first. */
+export const Connected = define("Connected", {
+  attempt: Schema.Int,
+  tookMillis: Schema.Number,
+  downMillis: Schema.NullOr(Schema.Number),
+})
 
 /** How a dial can end, in few words: the `result` label of `holdfast_connection_attempts_total`. */
 export const Result = Schema.Literals(["ok", "refused", "timeout", "reset", "tls", "auth", "dns", "other"])

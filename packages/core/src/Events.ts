@@ -41,11 +41,13 @@ export interface Hub {
   readonly after: (id: number) => Effect.Effect<ReadonlyArray<Entry>>
   /** The last events, oldest first. Plain. */
   readonly history: () => ReadonlyArray<Entry>
+  /** Says that a target is alive; the answer says that it is gone. With the last, the metrics of its events go. */
+  readonly track: (target: string) => () => void
 }
 
 /** Where events go. */
 export class Events extends Context.Reference<Hub>("@holdfast/core/Events", {
-  defaultValue: () => ({ emit: () => {}, after: () => Effect.never, history: () => [] }),
+  defaultValue: () => ({ emit: () => {}, after: () => Effect.never, history: () => [], track: () => () => {} }),
 }) {}
 
 /** How much a hub remembers. */
@@ -60,14 +62,15 @@ export const layer = (options?: Options): Layer.Layer<never> =>
     Events,
     Effect.contextWith((context: Context.Context<never>) =>
       Effect.sync(() => {
-        const measure = EventMetrics.make(context)
+        const metrics = EventMetrics.make(context)
         const ring = Ring.make(options?.capacity ?? 1024, Context.get(context, Clock.Clock))
         return {
           ...ring,
           emit: (event: Event) => {
-            measure(event)
+            metrics.measure(event)
             ring.emit(event)
           },
+          track: metrics.track,
         }
       }),
     ),

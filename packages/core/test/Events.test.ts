@@ -19,7 +19,10 @@ describe("Events", () => {
     Effect.gen(function* () {
       const events = yield* Events.Events
       for (let i = 1; i <= 5; i++) events.emit(event(i))
-      assert.deepStrictEqual(events.history(), [3, 4, 5].map((id) => ({ id, event: event(id) })))
+      assert.deepStrictEqual(
+        events.history(),
+        [3, 4, 5].map((id) => ({ id, event: event(id) })),
+      )
       assert.deepStrictEqual(attempts(yield* events.after(4)), [5])
     }).pipe(Effect.provide(Events.layer({ capacity: 3 }))),
   )
@@ -66,8 +69,16 @@ describe("Events", () => {
       const { emit } = yield* Events.Events
       const at = { at: 0, program: "p", target: "t" }
       const known = (one: Events.Known) => emit(one)
-      known({ _tag: "Connected", ...at, attempt: 1, tookMillis: 20 })
-      known({ _tag: "Failed", ...at, attempt: 2, tookMillis: 5, result: "dns", why: "no such host", retryInMillis: null })
+      known({ _tag: "Connected", ...at, attempt: 1, tookMillis: 20, downMillis: null })
+      known({
+        _tag: "Failed",
+        ...at,
+        attempt: 2,
+        tookMillis: 5,
+        result: "dns",
+        why: "no such host",
+        retryInMillis: null,
+      })
       known({ _tag: "Lost", ...at, reason: "goaway", why: "1001", upMillis: 1000 })
       emit({ _tag: "Mine", ...at })
       const counts = (yield* Metric.snapshot)

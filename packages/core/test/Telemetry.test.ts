@@ -12,7 +12,10 @@ const link = (target: string): Telemetry.Row => ({
   lastError: null,
 })
 const rows = Effect.map(Telemetry.Telemetry, (list) => [...list.probes()].map((probe) => probe.row()))
-const fresh = Layer.mergeAll(Telemetry.layer, Layer.sync(Metric.MetricRegistry, () => new Map()))
+const fresh = Layer.mergeAll(
+  Telemetry.layer,
+  Layer.sync(Metric.MetricRegistry, () => new Map()),
+)
 
 describe("Telemetry", () => {
   it.effect("lists a probe until its scope closes", () =>

@@ -1,31 +1,96 @@
 /**
- * The metrics that follow from events, each series made once and kept. Names and labels are those of the metrics catalogue.
+ * The metrics that follow from events, each series made once and kept until its target goes.
  */
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
-import type { Event, Known } from "../Events.ts"
+import type { Event, Hub, Known } from "../Events.ts"
 
-const seconds = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600]
+const seconds = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600, 1800, 3600]
 
-/** Updates the metrics of one event in the registry of `context`; unknown kinds have none. */
-export const make = (context: Context.Context<never>): ((event: Event) => void) => {
-  const count = series((name, attributes) => Metric.counter(name, { attributes, incremental: true }))
-  const observe = series((name, attributes) => Metric.histogram(name, { attributes, boundaries: seconds }))
-  const attempt = (target: string, result: string, tookMillis: number) => {
-    count("holdfast_connection_attempts_total", target, "result", result).updateUnsafe(1, context)
-    observe("holdfast_connect_duration_seconds", target, "result", result).updateUnsafe(tookMillis / 1000, context)
+/** Metrics in the registry of `context`; unknown kinds of event have none. */
+export const make = (context: Context.Context<never>) => {
+  const targets = new Map<string, Target>()
+  const at = (name: string): Target => {
+    let target = targets.get(name)
+    if (target === undefined) targets.set(name, (target = new Target(name, context)))
+    return target
   }
-  return (event) => {
-    if (!isKnown(event)) return
-    switch (event._tag) {
-      case "Connected":
-        return attempt(event.target, "ok", event.tookMillis)
-      case "Failed":
-        return attempt(event.target, event.result, event.tookMillis)
-      case "Lost":
-        count("holdfast_disconnections_total", event.target, "reason", event.reason).updateUnsafe(1, context)
-        observe("holdfast_connection_duration_seconds", event.target).updateUnsafe(event.upMillis / 1000, context)
+  return {
+    measure: (event: Event): void => {
+      if (isKnown(event)) update(at(event.target), event)
+    },
+    track: ((name) => {
+      const target = at(name)
+      target.owners++
+      return () => {
+        target.owners--
+        if (target.owners > 0 || targets.get(name) !== target) return
+        targets.delete(name)
+        target.remove()
+      }
+    }) satisfies Hub["track"],
+  }
+}
+
+const update = (to: Target, event: Known): void => {
+  switch (event._tag) {
+    case "Connected":
+      to.count("holdfast_connection_attempts_total", "result", "ok")
+      to.observe("holdfast_connect_duration_seconds", event.tookMillis, "result", "ok")
+      if (event.downMillis === null) return
+      to.count("holdfast_reconnects_total")
+      return to.observe("holdfast_downtime_seconds", event.downMillis)
+    case "Failed":
+      to.count("holdfast_connection_attempts_total", "result", event.result)
+      to.observe("holdfast_connect_duration_seconds", event.tookMillis, "result", event.result)
+      if (event.retryInMillis !== null) to.observe("holdfast_backoff_delay_seconds", event.retryInMillis)
+      return
+    case "Lost":
+      to.count("holdfast_disconnections_total", "reason", event.reason)
+      return to.observe("holdfast_connection_duration_seconds", event.upMillis)
+  }
+}
+
+/** The series of one target. */
+class Target {
+  owners = 0
+  readonly #name: string
+  readonly #context: Context.Context<never>
+  readonly #counters = new Map<string, Metric.Counter<number>>()
+  readonly #histograms = new Map<string, Metric.Histogram<number>>()
+
+  constructor(name: string, context: Context.Context<never>) {
+    this.#name = name
+    this.#context = context
+  }
+
+  count(name: string, label?: string, value = ""): void {
+    const key = name + value
+    let metric = this.#counters.get(key)
+    if (metric === undefined) {
+      metric = Metric.counter(name, { attributes: this.#attributes(label, value), incremental: true })
+      this.#counters.set(key, metric)
     }
+    metric.updateUnsafe(1, this.#context)
+  }
+
+  observe(name: string, millis: number, label?: string, value = ""): void {
+    const key = name + value
+    let metric = this.#histograms.get(key)
+    if (metric === undefined) {
+      metric = Metric.histogram(name, { attributes: this.#attributes(label, value), boundaries: seconds })
+      this.#histograms.set(key, metric)
+    }
+    metric.updateUnsafe(millis / 1000, this.#context)
+  }
+
+  remove(): void {
+    for (const metric of this.#counters.values()) Metric.removeUnsafe(metric, this.#context)
+    for (const metric of this.#histograms.values()) Metric.removeUnsafe(metric, this.#context)
+  }
+
+  #attributes(label: string | undefined, value: string): Record<string, string> {
+    return label === undefined ? { target: this.#name } : { target: this.#name, [label]: value }
   }
 }
 
@@ -33,16 +98,3 @@ const known: ReadonlySet<string> = new Set<Known["_tag"]>(["Connected", "Failed"
 
 // The tag decides the shape: only core emits these kinds, and `EventSchema` types what it emits.
 const isKnown = (event: Event): event is Known => known.has(event._tag)
-
-const series = <M>(make: (name: string, attributes: Record<string, string>) => M) => {
-  const cache = new Map<string, M>()
-  return (name: string, target: string, label?: string, value?: string): M => {
-    const key = `${name} ${target} ${value}`
-    let found = cache.get(key)
-    if (found === undefined) {
-      found = make(name, label === undefined ? { target } : { target, [label]: value! })
-      cache.set(key, found)
-    }
-    return found
-  }
-}

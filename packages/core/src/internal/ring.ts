@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Entry, Event, Hub } from "../Events.ts"
 
 /** An empty ring of that many places. */
-export const make = (capacity: number, clock: Clock.Clock): Hub => {
+export const make = (capacity: number, clock: Clock.Clock): Omit<Hub, "track"> => {
   const ring: Array<Entry> = []
   const waiting = new Set<() => void>()
   let last = 0

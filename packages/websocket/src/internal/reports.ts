@@ -32,7 +32,7 @@ export const make = (context: Context.Context<never>, target: string, open: () =
     busy--
     lastError = why === null ? null : why.text
     const tookMillis = now() - started
-    if (why === null) emit({ _tag: "Connected", ...about(), attempt, tookMillis })
+    if (why === null) emit({ _tag: "Connected", ...about(), attempt, tookMillis, downMillis: null })
     else emit({ _tag: "Failed", ...about(), attempt, tookMillis, result: why.result, why: why.text, retryInMillis: null })
   }
 

@@ -1,0 +1,57 @@
+/**
+ * When the next attempt may start: the backoff's delays, counted from the start of the attempt before, and what a hurry may cut.
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+
+/** The pace of one link. */
+export class Pacer<in I> {
+  readonly #fresh: Effect.Effect<Step<I>>
+  readonly #hurry: number
+  #step: Step<I> | undefined
+  #lastStart = Number.NEGATIVE_INFINITY
+  #due = Number.NEGATIVE_INFINITY
+  #mayHurry = false
+
+  constructor(backoff: Schedule.Schedule<unknown, I>, hurry: Duration.Input) {
+    this.#fresh = Schedule.toStep(backoff)
+    this.#hurry = Duration.toMillis(Duration.fromInputUnsafe(hurry))
+  }
+
+  /** An attempt starts. */
+  began(now: number): void {
+    this.#lastStart = now
+  }
+
+  /** A stable connection forgets the past: the next attempt may start at once. */
+  reset(): void {
+    this.#step = undefined
+    this.#due = Number.NEGATIVE_INFINITY
+    this.#mayHurry = false
+  }
+
+  /** An attempt failed, or a connection did before it was stable. `false`: the backoff says not to dial again. */
+  failed(input: I, now: number, mayHurry: boolean): Effect.Effect<boolean> {
+    this.#mayHurry = mayHurry
+    return Effect.gen({ self: this }, function* () {
+      this.#step ??= yield* this.#fresh
+      const [, delay] = yield* this.#step(now, input)
+      this.#due = this.#lastStart + Duration.toMillis(delay)
+      return true
+    }).pipe(Effect.catchIf(Cause.isDone, () => Effect.succeed(false)))
+  }
+
+  /** The earliest start of the next attempt. */
+  due(hurried: boolean): number {
+    return hurried && this.#mayHurry ? Math.min(this.#due, this.#lastStart + this.#hurry) : this.#due
+  }
+
+  /** Somebody asked for an attempt now. */
+  skip(): void {
+    this.#due = Number.NEGATIVE_INFINITY
+  }
+}
+
+type Step<I> = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, I, never, never>>>
