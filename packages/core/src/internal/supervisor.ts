@@ -245,6 +245,8 @@ export class Supervisor<A, E> implements Link<A, E> {
         (again) => {
           const retryIn = again ? Math.max(0, this.#pacer.due(false) - now) : null
           this.#report.failed(attempt, now - started, result, Classify.describe(this.#failure), retryIn)
+          // Also when the next attempt is due at once: who waited for this one gets its failure.
+          if (this.#current === undefined) this.#move("TransientFailure")
           return again
         },
       )
