@@ -14,7 +14,7 @@ import type * as Connectivity from "./Connectivity.ts"
 import type * as EventSchema from "./EventSchema.ts"
 import type { LinkError } from "./internal/linkError.ts"
 import * as Patience from "./internal/patience.ts"
-import * as Supervisor from "./internal/supervisor.ts"
+import { Supervisor } from "./internal/supervisor.ts"
 
 export { Closed, ConnectTimeout, LinkError, Lost } from "./internal/linkError.ts"
 
@@ -85,7 +85,7 @@ export const make = <A, E, R>(
 ): Effect.Effect<Link<A, E>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
     Effect.acquireRelease(
-      Effect.sync(() => Supervisor.start(options, context)),
+      Effect.sync(() => new Supervisor(options, context)),
       (link) => link.close,
     ),
   )

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { LinkError } from "./internal/linkError.ts"
-import * as Sharing from "./internal/sharing.ts"
+import { Sharing } from "./internal/sharing.ts"
 import type * as Link from "./Link.ts"
 
 /** Connections by key. */
@@ -54,7 +54,7 @@ export const make = <K, A, E, R>(
 ): Effect.Effect<LinkMap<K, A, E>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
     Effect.acquireRelease(
-      Effect.sync(() => Sharing.start(options, context)),
+      Effect.sync(() => new Sharing(options, context)),
       (map) => map.close,
     ),
   )

@@ -9,35 +9,33 @@ import type { OnLost } from "../Link.ts"
 import { Generation } from "./generation.ts"
 import type { LinkError } from "./linkError.ts"
 
-export interface Dialling<A, E> {
-  readonly connect: Effect.Effect<A, E, Scope.Scope>
+export interface Dialling<A, E, R> {
+  readonly connect: Effect.Effect<A, E, R>
+  /** Where the link was made: the services of `connect`, but for its scope. */
+  readonly context: Context.Context<Exclude<R, Scope.Scope>>
   readonly lost: OnLost<A> | undefined
   readonly connectTimeout: Duration.Input | undefined
   /** The failure when time is up. */
-  readonly timeout: LinkError
+  readonly timeout: () => Effect.Effect<never, LinkError>
   /** Hears of the end, perhaps before the attempt is over. */
   readonly gone: (generation: Generation<A>, why: string) => void
   readonly run: (effect: Effect.Effect<unknown>) => void
 }
 
-/** Everything from the place something was made in, except the scope: a connection's scope is that of its generation. */
-export const servicesOf = (context: Context.Context<never>): Context.Context<never> =>
-  Context.omit(Scope.Scope)(context)
-
-/** `connect` with the services it was made with. */
-export const provided = <A, E, R>(connect: Effect.Effect<A, E, R>, services: Context.Context<never>) =>
-  // The context holds all of R but the scope: the public signatures ask for it, and types cannot say "R without Scope, plus Scope".
-  Effect.provideContext(connect, services) as Effect.Effect<A, E, Scope.Scope>
-
 /** The scope is the caller's to close, unless it keeps the generation. */
-export const dial = <A, E>(of: Dialling<A, E>, scope: Scope.Closeable): Effect.Effect<Generation<A>, E | LinkError> =>
-  of.connect.pipe(
+export const dial = <A, E, R>(
+  of: Dialling<A, E, R>,
+  scope: Scope.Closeable,
+): Effect.Effect<Generation<A>, E | LinkError> => {
+  // All of R: types cannot say that R without Scope, plus Scope, is R.
+  const services = Context.add(of.context, Scope.Scope, scope) as Context.Context<R>
+  return Effect.provideContext(of.connect, services).pipe(
     Effect.flatMap((connection) => register(of, connection, scope)),
-    Scope.provide(scope),
-    Effect.timeoutOrElse({ duration: of.connectTimeout ?? "20 seconds", orElse: () => Effect.fail(of.timeout) }),
+    Effect.timeoutOrElse({ duration: of.connectTimeout ?? "20 seconds", orElse: of.timeout }),
   )
+}
 
-const register = <A, E>(of: Dialling<A, E>, connection: A, scope: Scope.Closeable) =>
+const register = <A, E, R>(of: Dialling<A, E, R>, connection: A, scope: Scope.Closeable) =>
   Effect.suspend((): Effect.Effect<Generation<A>, LinkError> => {
     const generation = new Generation(connection, scope)
     of.lost?.(

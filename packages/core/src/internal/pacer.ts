@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 
 /** The pace of one link. */
 export class Pacer<in I> {
-  readonly #fresh: Effect.Effect<Step<I>>
+  readonly #backoff: Schedule.Schedule<unknown, I>
   readonly #hurry: number
   #step: Step<I> | undefined
   #lastStart = Number.NEGATIVE_INFINITY
@@ -16,7 +16,7 @@ export class Pacer<in I> {
   #mayHurry = false
 
   constructor(backoff: Schedule.Schedule<unknown, I>, hurry: Duration.Input) {
-    this.#fresh = Schedule.toStep(backoff)
+    this.#backoff = backoff
     this.#hurry = Duration.toMillis(Duration.fromInputUnsafe(hurry))
   }
 
@@ -36,7 +36,7 @@ export class Pacer<in I> {
   failed(input: I, now: number, mayHurry: boolean): Effect.Effect<boolean> {
     this.#mayHurry = mayHurry
     return Effect.gen({ self: this }, function* () {
-      this.#step ??= yield* this.#fresh
+      this.#step ??= yield* Schedule.toStep(this.#backoff)
       const [, delay] = yield* this.#step(now, input)
       this.#due = this.#lastStart + Duration.toMillis(delay)
       return true

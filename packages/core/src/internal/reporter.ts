@@ -8,38 +8,43 @@ import * as Effect from "effect/Effect"
 import type * as Connectivity from "../Connectivity.ts"
 import type * as EventSchema from "../EventSchema.ts"
 import * as Events from "../Events.ts"
-import { Telemetry } from "../Telemetry.ts"
+import { type Probe, type Row, Telemetry } from "../Telemetry.ts"
 import * as Targets from "./targets.ts"
 
 /** Speaks for one link. */
-export class Reporter {
+export class Reporter implements Probe {
   readonly #context: Context.Context<never>
   readonly #program: string
   readonly #target: string
   readonly #stats: Targets.Stats
+  readonly #held: { readonly refs: number }
   readonly #unlist: () => void
   #state: Connectivity.State = "Idle"
   #attempts = 0
   #lostAt: number | undefined
   #lastError: string | null = null
 
-  constructor(context: Context.Context<never>, program: string, target: string, refs: () => number) {
+  constructor(context: Context.Context<never>, program: string, target: string, held: { readonly refs: number }) {
     this.#context = context
     this.#program = program
     this.#target = target
     this.#stats = Targets.enter(context, target)
     this.#stats.states[this.#state]++
-    this.#unlist = Context.get(context, Telemetry).add({
-      row: () => ({
-        _tag: "Link",
-        program,
-        target,
-        state: this.#state,
-        refs: refs(),
-        attempts: this.#attempts,
-        lastError: this.#lastError,
-      }),
-    })
+    this.#held = held
+    this.#unlist = Context.get(context, Telemetry).add(this)
+  }
+
+  /** For lists; a link is its own probe. */
+  row(): Row {
+    return {
+      _tag: "Link",
+      program: this.#program,
+      target: this.#target,
+      state: this.#state,
+      refs: this.#held.refs,
+      attempts: this.#attempts,
+      lastError: this.#lastError,
+    }
   }
 
   moved(to: Connectivity.State): void {

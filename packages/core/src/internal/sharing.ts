@@ -14,48 +14,58 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { LinkMap, Options } from "../LinkMap.ts"
 import * as Classify from "./classify.ts"
-import { dial, provided, servicesOf } from "./dial.ts"
+import { dial } from "./dial.ts"
 import type { Generation } from "./generation.ts"
 import * as LinkErrors from "./linkError.ts"
 import type { LinkError } from "./linkError.ts"
 import { Reporter } from "./reporter.ts"
 
-/** Starts an empty one. */
-export const start = <K, A, E, R>(
-  options: Options<K, A, E, R>,
-  context: Context.Context<Exclude<R, Scope.Scope>>,
-): Sharing<K, A, E> => {
-  const services = servicesOf(context)
-  return new Sharing({ ...options, connect: (key) => provided(options.connect(key), services) }, services)
-}
-
 /** A key's connection, from the first `get` on. */
-interface Entry<A, E> {
+class Entry<A, E> {
   readonly target: string
-  readonly answer: Deferred.Deferred<Generation<A>, E | LinkError>
+  readonly report: Reporter
+  readonly answer = Deferred.makeUnsafe<Generation<A>, E | LinkError>()
   /** One user fewer. */
   readonly release: Effect.Effect<void>
-  /** Takes it out of the map and of the lists; `false` when it was out. */
-  readonly leave: () => boolean
-  readonly report: Reporter
-  refs: number
+  /** Takes it out of the map; `false` when it was out. */
+  readonly remove: () => boolean
+  refs = 0
   generation: Generation<A> | undefined
   dialling: Fiber.Fiber<void> | undefined
   /** When an unused connection closes, and the fiber that waits for it. */
-  expiresAt: number
+  expiresAt = 0
   expiry: Fiber.Fiber<void> | undefined
+
+  constructor(
+    at: { readonly context: Context.Context<never>; readonly program: string; readonly target: string },
+    remove: (self: Entry<A, E>) => boolean,
+    unused: (self: Entry<A, E>) => Effect.Effect<void>,
+  ) {
+    this.target = at.target
+    this.report = new Reporter(at.context, at.program, at.target, this)
+    this.remove = () => remove(this)
+    this.release = Effect.suspend(() => (--this.refs > 0 ? Effect.void : unused(this)))
+  }
+
+  /** Out of the map and of the lists; `false` when it was out. */
+  leave(): boolean {
+    if (!this.remove()) return false
+    this.report.leave()
+    return true
+  }
 }
 
-class Sharing<K, A, E> implements LinkMap<K, A, E> {
-  readonly #options: Options<K, A, E, Scope.Scope>
-  readonly #context: Context.Context<never>
+/** An empty map. */
+export class Sharing<K, A, E, R> implements LinkMap<K, A, E> {
+  readonly #options: Options<K, A, E, R>
+  readonly #context: Context.Context<Exclude<R, Scope.Scope>>
   readonly #clock: Clock.Clock
   readonly #idle: number
   readonly #entries = MutableHashMap.empty<K, Entry<A, E>>()
   readonly #closing = new Set<Fiber.Fiber<void>>()
   #closed = false
 
-  constructor(options: Options<K, A, E, Scope.Scope>, context: Context.Context<never>) {
+  constructor(options: Options<K, A, E, R>, context: Context.Context<Exclude<R, Scope.Scope>>) {
     this.#options = options
     this.#context = context
     this.#clock = Context.get(context, Clock.Clock)
@@ -118,24 +128,15 @@ class Sharing<K, A, E> implements LinkMap<K, A, E> {
   #entry(key: K): Entry<A, E> {
     const found = MutableHashMap.get(this.#entries, key)
     if (Option.isSome(found)) return found.value
-    const target = this.#name(key)
-    const entry: Entry<A, E> = {
-      target,
-      answer: Deferred.makeUnsafe(),
-      release: Effect.suspend(() => (--entry.refs > 0 ? Effect.void : this.#unused(entry))),
-      leave: () => {
-        if (Option.getOrUndefined(MutableHashMap.get(this.#entries, key)) !== entry) return false
+    const entry = new Entry<A, E>(
+      { context: this.#context, program: this.#options.program ?? "app", target: this.#name(key) },
+      (self) => {
+        if (Option.getOrUndefined(MutableHashMap.get(this.#entries, key)) !== self) return false
         MutableHashMap.remove(this.#entries, key)
-        entry.report.leave()
         return true
       },
-      report: new Reporter(this.#context, this.#options.program ?? "app", target, () => entry.refs),
-      refs: 0,
-      generation: undefined,
-      dialling: undefined,
-      expiresAt: 0,
-      expiry: undefined,
-    }
+      (self) => this.#unused(self),
+    )
     MutableHashMap.set(this.#entries, key, entry)
     entry.report.moved("Connecting")
     const dialling = this.#run(this.#dial(key, entry))
@@ -148,7 +149,7 @@ class Sharing<K, A, E> implements LinkMap<K, A, E> {
 
   #dial(key: K, entry: Entry<A, E>): Effect.Effect<void> {
     const scope = Scope.makeUnsafe()
-    const timeout = LinkErrors.connectTimeout(entry.target)
+    let timeout: LinkError | undefined
     const started = this.#clock.currentTimeMillisUnsafe()
     const { connect, connectTimeout, lost } = this.#options
     const attempting = dial(
@@ -156,7 +157,8 @@ class Sharing<K, A, E> implements LinkMap<K, A, E> {
         connect: Effect.suspend(() => connect(key)),
         lost,
         connectTimeout,
-        timeout,
+        context: this.#context,
+        timeout: () => Effect.fail((timeout = LinkErrors.connectTimeout(entry.target))),
         gone: (generation, why) => this.#gone(entry, generation, why),
         run: (effect) => void this.#run(effect),
       },
@@ -177,13 +179,16 @@ class Sharing<K, A, E> implements LinkMap<K, A, E> {
         }
         if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
           const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-          const result = error === timeout ? "timeout" : Classify.classify(error)
+          const result = error !== undefined && error === timeout ? "timeout" : Classify.classify(error)
           entry.report.failed(attempt, now - started, result, Classify.describe(exit.cause), null)
           if (Cause.hasDies(exit.cause)) entry.report.bug(exit.cause)
         }
         entry.leave()
         yield* Scope.close(scope, Exit.void)
-        Deferred.doneUnsafe(entry.answer, Exit.isSuccess(exit) ? Effect.fail(exit.value.ended ?? timeout) : exit)
+        Deferred.doneUnsafe(
+          entry.answer,
+          Exit.isSuccess(exit) ? Effect.fail(exit.value.ended ?? LinkErrors.closed(entry.target)) : exit,
+        )
       }),
     )
   }

@@ -15,7 +15,7 @@ import type * as Connectivity from "../Connectivity.ts"
 import type { Link, Options } from "../Link.ts"
 import { Broadcast } from "./broadcast.ts"
 import * as Classify from "./classify.ts"
-import { dial, provided, servicesOf } from "./dial.ts"
+import { dial } from "./dial.ts"
 import type { Generation } from "./generation.ts"
 import * as LinkErrors from "./linkError.ts"
 import type { LinkError } from "./linkError.ts"
@@ -23,48 +23,46 @@ import { Pacer } from "./pacer.ts"
 import { Patience } from "./patience.ts"
 import { Reporter } from "./reporter.ts"
 
-/** Starts one; nothing dials yet unless it is eager. */
-export const start = <A, E, R>(options: Options<A, E, R>, context: Context.Context<Exclude<R, Scope.Scope>>) => {
-  const services = servicesOf(context)
-  const supervisor = new Supervisor({ ...options, connect: provided(options.connect, services) }, services)
-  if (options.eager === true) supervisor.begin()
-  return supervisor
-}
-
 /** A peer whose connection does not finish closing holds up the next dial for this long, and no longer. */
 const closeDeadline = "10 seconds"
 
 const millis = (input: Duration.Input) => Duration.toMillis(Duration.fromInputUnsafe(input))
 
-export class Supervisor<A, E> implements Link<A, E> {
+const defaultBackoff = Backoff.grpc()
+
+/** A link that has not dialled yet, unless it is eager. There may be very many, so what is rarely needed is made when needed. */
+export class Supervisor<A, E, R> implements Link<A, E> {
   readonly target: string
-  readonly #options: Options<A, E, Scope.Scope>
-  readonly #context: Context.Context<never>
+  readonly #options: Options<A, E, R>
+  readonly #context: Context.Context<Exclude<R, Scope.Scope>>
   readonly #clock: Clock.Clock
   readonly #report: Reporter
   readonly #pacer: Pacer<E | LinkError>
   readonly #broadcast = new Broadcast<Connectivity.State>()
-  readonly #waiters = new Set<() => void>()
-  readonly #closing = new Set<Fiber.Fiber<void>>()
-  readonly #draining = new Set<Generation<A>>()
+  #waiters: Set<() => void> | undefined
+  #closing: Set<Fiber.Fiber<void>> | undefined
+  #draining: Set<Generation<A>> | undefined
   #state: Connectivity.State = "Idle"
   #current: Generation<A> | undefined
-  #failure: Cause.Cause<E | LinkError>
+  #failure: Cause.Cause<E | LinkError> | undefined
   #flap: LinkError | undefined
   #patient = 0
   #dialling = false
   #worker: Fiber.Fiber<void> | undefined
   #cut: (() => void) | undefined
 
-  constructor(options: Options<A, E, Scope.Scope>, context: Context.Context<never>) {
+  constructor(options: Options<A, E, R>, context: Context.Context<Exclude<R, Scope.Scope>>) {
     this.target = options.target
-    // What patience gets that runs out before the first dial has ended.
-    this.#failure = Cause.fail(LinkErrors.connectTimeout(this.target))
     this.#options = options
     this.#context = context
     this.#clock = Context.get(context, Clock.Clock)
-    this.#pacer = new Pacer(options.backoff ?? Backoff.grpc(), options.hurry ?? "250 millis")
-    this.#report = new Reporter(context, options.program ?? "app", this.target, () => this.#current?.holders ?? 0)
+    this.#pacer = new Pacer(options.backoff ?? defaultBackoff, options.hurry ?? "250 millis")
+    this.#report = new Reporter(context, options.program ?? "app", this.target, this)
+    if (options.eager === true) this.begin()
+  }
+
+  get refs(): number {
+    return this.#current?.holders ?? 0
   }
 
   readonly state = () => this.#state
@@ -115,9 +113,9 @@ export class Supervisor<A, E> implements Link<A, E> {
   /** Hangs up, for good. */
   get close(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const open = [...this.#draining, ...(this.#current === undefined ? [] : [this.#current])]
+      const open = [...(this.#draining ?? []), ...(this.#current === undefined ? [] : [this.#current])]
       this.#current = undefined
-      this.#draining.clear()
+      this.#draining = undefined
       this.#move("Shutdown")
       this.#broadcast.end()
       for (const generation of open) {
@@ -127,7 +125,7 @@ export class Supervisor<A, E> implements Link<A, E> {
       const worker = this.#worker
       return Effect.gen({ self: this }, function* () {
         if (worker !== undefined) yield* Fiber.interrupt(worker)
-        yield* Effect.forEach(this.#closing, Fiber.await, { discard: true })
+        yield* Effect.forEach(this.#closing ?? [], Fiber.await, { discard: true })
         this.#report.leave()
       })
     })
@@ -191,14 +189,15 @@ export class Supervisor<A, E> implements Link<A, E> {
     return Effect.suspend(() => {
       const scope = Scope.makeUnsafe()
       const started = this.#now()
-      const timeout = LinkErrors.connectTimeout(this.target)
+      let late: LinkError | undefined
+      const timeout = () => Effect.fail((late = LinkErrors.connectTimeout(this.target)))
       this.#pacer.began(started)
       if (this.#current === undefined) this.#move("Connecting")
       const attempt = this.#report.connecting()
       const { connect, connectTimeout, lost } = this.#options
       const gone = (generation: Generation<A>, why: string) => this.#gone(generation, why)
       const run = (effect: Effect.Effect<unknown>) => void this.#run(effect)
-      const attempting = dial({ connect, lost, connectTimeout, timeout, gone, run }, scope)
+      const attempting = dial({ connect, context: this.#context, lost, connectTimeout, timeout, gone, run }, scope)
       const settle = Effect.fnUntraced({ self: this }, function* (exit: Exit.Exit<Generation<A>, E | LinkError>) {
         if (Exit.isSuccess(exit) && exit.value.ended === undefined && this.#state !== "Shutdown") {
           this.#report.connected(attempt, this.#now() - started)
@@ -207,8 +206,8 @@ export class Supervisor<A, E> implements Link<A, E> {
         }
         yield* Scope.close(scope, Exit.void)
         if (this.#state === "Shutdown") return false
-        const cause = Exit.isSuccess(exit) ? Cause.fail(exit.value.ended ?? timeout) : exit.cause
-        return yield* this.#failed(attempt, started, cause, timeout)
+        const cause = Exit.isSuccess(exit) ? Cause.fail(exit.value.ended ?? LinkErrors.closed(this.target)) : exit.cause
+        return yield* this.#failed(attempt, started, cause, late)
       })
       return Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(attempting)), settle))
     })
@@ -218,6 +217,7 @@ export class Supervisor<A, E> implements Link<A, E> {
     const previous = this.#current
     generation.readyAt = this.#now()
     this.#current = generation
+    this.#failure = undefined
     this.#dialling = false
     if (previous !== undefined) this.#drain(previous)
     this.#move("Ready")
@@ -227,14 +227,14 @@ export class Supervisor<A, E> implements Link<A, E> {
     attempt: number,
     started: number,
     cause: Cause.Cause<E | LinkError>,
-    timeout: LinkError,
+    timeout: LinkError | undefined,
   ): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const error = Option.getOrUndefined(Cause.findErrorOption(cause))
       const own = error === undefined || error === timeout || error instanceof LinkErrors.LinkError
       const { classify = Classify.classify, isRetryable = () => true } = this.#options
       // Our own errors are never the dial's: `timeout` is compared by identity, a `LinkError` says that the connection was lost.
-      const result = error === timeout ? "timeout" : own ? "other" : classify(error as E)
+      const result = own && error !== undefined && error === timeout ? "timeout" : own ? "other" : classify(error as E)
       const worthwhile = own || isRetryable(error as E)
       const now = this.#now()
       const input = error ?? LinkErrors.lost(this.target, Classify.describe(cause))
@@ -244,7 +244,7 @@ export class Supervisor<A, E> implements Link<A, E> {
         worthwhile ? this.#pacer.failed(input, now, !own && hurryable.has(result)) : Effect.succeed(false),
         (again) => {
           const retryIn = again ? Math.max(0, this.#pacer.due(false) - now) : null
-          this.#report.failed(attempt, now - started, result, Classify.describe(this.#failure), retryIn)
+          this.#report.failed(attempt, now - started, result, Classify.describe(cause), retryIn)
           // Also when the next attempt is due at once: who waited for this one gets its failure.
           if (this.#current === undefined) this.#move("TransientFailure")
           return again
@@ -256,7 +256,7 @@ export class Supervisor<A, E> implements Link<A, E> {
   #gone(generation: Generation<A>, why: string): void {
     const error = LinkErrors.lost(this.target, why)
     if (!generation.end(error)) return
-    if (this.#draining.delete(generation)) return this.#closeScope(generation.scope)
+    if (this.#draining?.delete(generation) === true) return this.#closeScope(generation.scope)
     if (this.#current !== generation) return
     this.#current = undefined
     this.#report.lost(Classify.reasonOf(why), why, this.#now() - generation.readyAt)
@@ -280,10 +280,11 @@ export class Supervisor<A, E> implements Link<A, E> {
   #drain(generation: Generation<A>): void {
     this.#report.lost("local", "replaced", this.#now() - generation.readyAt)
     const over = () => {
-      if (!this.#draining.delete(generation)) return
+      if (this.#draining?.delete(generation) !== true) return
       generation.end(LinkErrors.lost(this.target, "replaced"))
       this.#closeScope(generation.scope)
     }
+    this.#draining ??= new Set()
     this.#draining.add(generation)
     if (generation.holders === 0) return over()
     generation.onUnused = over
@@ -293,14 +294,15 @@ export class Supervisor<A, E> implements Link<A, E> {
 
   #closeScope(scope: Scope.Closeable): void {
     const closing = this.#run(Scope.close(scope, Exit.void))
+    this.#closing ??= new Set()
     this.#closing.add(closing)
-    closing.addObserver(() => this.#closing.delete(closing))
+    closing.addObserver(() => this.#closing?.delete(closing))
   }
 
   /** What was hung up is closed before the next dial: some peers allow one connection. */
   get #closed(): Effect.Effect<void> {
     return Effect.suspend(() =>
-      this.#closing.size === 0
+      this.#closing === undefined || this.#closing.size === 0
         ? Effect.void
         : Effect.forEach([...this.#closing], Fiber.await, { discard: true }).pipe(
             Effect.timeoutOption(closeDeadline),
@@ -320,7 +322,7 @@ export class Supervisor<A, E> implements Link<A, E> {
       }
       if (this.#state === "Shutdown") return Effect.fail(LinkErrors.closed(this.target))
       const patience = fiber.getRef(Patience)
-      if (this.#state === "TransientFailure" && patience === 0) return Effect.failCause(this.#failure)
+      if (this.#state === "TransientFailure" && patience === 0) return this.#why
       return Effect.andThen(restore(patience === 0 ? this.#settled : this.#eventually(patience)), this.#hold(restore))
     })
   }
@@ -329,7 +331,7 @@ export class Supervisor<A, E> implements Link<A, E> {
   get #settled(): Effect.Effect<void, E | LinkError> {
     return this.#change((state) => {
       if (state === "Connecting") return undefined
-      return state === "TransientFailure" ? Effect.failCause(this.#failure) : Effect.void
+      return state === "TransientFailure" ? this.#why : Effect.void
     })
   }
 
@@ -338,10 +340,18 @@ export class Supervisor<A, E> implements Link<A, E> {
     return Effect.suspend(() => {
       this.#patient++
       this.#cut?.()
-      const tired = Effect.suspend(() => Effect.failCause(this.#failure))
       const ready = this.#change((state) => (state === "Ready" || state === "Shutdown" ? Effect.void : undefined))
-      return Effect.timeoutOrElse(ready, { duration: patience, orElse: () => tired })
+      return Effect.timeoutOrElse(ready, { duration: patience, orElse: () => this.#why })
     }).pipe(Effect.ensuring(Effect.sync(() => this.#patient--)))
+  }
+
+  /** The last failure; without any, patience ran out during the first dial. */
+  get #why(): Effect.Effect<never, E | LinkError> {
+    return Effect.suspend(() =>
+      this.#failure === undefined
+        ? Effect.fail(LinkErrors.connectTimeout(this.target))
+        : Effect.failCause(this.#failure),
+    )
   }
 
   #change<X>(answer: (state: Connectivity.State) => Effect.Effect<void, X> | undefined): Effect.Effect<void, X> {
@@ -349,13 +359,14 @@ export class Supervisor<A, E> implements Link<A, E> {
       const look = () => {
         const found = answer(this.#state)
         if (found === undefined) return false
-        this.#waiters.delete(look)
+        this.#waiters?.delete(look)
         resume(found)
         return true
       }
       if (look()) return
+      this.#waiters ??= new Set()
       this.#waiters.add(look)
-      return Effect.sync(() => this.#waiters.delete(look))
+      return Effect.sync(() => this.#waiters?.delete(look))
     })
   }
 
@@ -364,7 +375,7 @@ export class Supervisor<A, E> implements Link<A, E> {
     this.#report.moved(next)
     this.#state = next
     this.#broadcast.send(next)
-    for (const look of [...this.#waiters]) look()
+    if (this.#waiters !== undefined) for (const look of [...this.#waiters]) look()
   }
 
   #isStable(generation: Generation<A>): boolean {
