@@ -8,7 +8,8 @@ import * as Raw from "./kit/raw.ts"
 const KiB = 1024
 
 /** A frame that only says it is that long. */
-const huge = (masked: boolean) => Buffer.from([0x82, (masked ? 0x80 : 0) | 127, 0x7f, 255, 255, 255, 255, 255, 255, 255])
+const huge = (masked: boolean) =>
+  Buffer.from([0x82, (masked ? 0x80 : 0) | 127, 0x7f, 255, 255, 255, 255, 255, 255, 255])
 
 // What a peer sends, given a way to write its frames, and the code it is told for it.
 const crimes: Readonly<Record<string, readonly [code: number, bytes: (make: typeof frame) => Uint8Array]>> = {
@@ -64,9 +65,9 @@ const goodbye = Effect.fnUntraced(function* (raw: Raw.Raw) {
 })
 
 describe("a client that sends", () => {
-  const ofClients = {
+  const ofClients: typeof crimes = {
     ...crimes,
-    "a frame without a mask": [1002, () => serverFrame("x")] as const,
+    "a frame without a mask": [1002, () => serverFrame("x")],
   }
   for (const [what, [code, bytes]] of Object.entries(ofClients)) {
     it.live(`${what} is told ${code}, its upstream 1001`, () =>
@@ -88,9 +89,9 @@ describe("a client that sends", () => {
 })
 
 describe("an upstream that sends", () => {
-  const ofUpstreams = {
+  const ofUpstreams: typeof crimes = {
     ...crimes,
-    "a frame with a mask": [1002, () => frame("x")] as const,
+    "a frame with a mask": [1002, () => frame("x")],
   }
   for (const [what, [code, bytes]] of Object.entries(ofUpstreams)) {
     it.live(`${what} is told ${code}, its client too`, () =>

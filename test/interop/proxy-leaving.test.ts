@@ -130,7 +130,10 @@ const accepting = Effect.gen(function* () {
 })
 
 describe("an accepted transport", () => {
-  for (const [when, early] of [["before", true], ["after", false]] as const) {
+  for (const [when, early] of [
+    ["before", true],
+    ["after", false],
+  ] as const) {
     it.live(`keeps frames that were sent ${when} its 101 until somebody listens`, () =>
       Effect.gen(function* () {
         const { accepted, address } = yield* accepting
@@ -145,7 +148,10 @@ describe("an accepted transport", () => {
         const frame0 = (it: Transport.Frame) => void heard.push(Buffer.from(it.bytes()).toString())
         transport.listen({ frame: frame0, writable: () => {}, closed: () => {} })
         yield* eventually(() => heard.length === 50)
-        assert.deepStrictEqual(heard, Array.from({ length: 50 }, (_, at) => `message ${at}`))
+        assert.deepStrictEqual(
+          heard,
+          Array.from({ length: 50 }, (_, at) => `message ${at}`),
+        )
       }),
     )
   }

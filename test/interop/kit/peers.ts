@@ -37,7 +37,10 @@ export const upstream = Effect.fnUntraced(function* (options: ServerOptions = {}
       }),
   )
   server.on("connection", (ws, request) => Queue.offerUnsafe(peers, observe(ws, request)))
-  yield* Effect.callback<void>((resume) => void server.once("listening", () => resume(Effect.void)))
+  // A server of the test's own listens already.
+  if (options.server === undefined) {
+    yield* Effect.callback<void>((resume) => void server.once("listening", () => resume(Effect.void)))
+  }
   const { port } = server.address() as AddressInfo // it listens on TCP
   return { server, port, url: `ws://127.0.0.1:${port}`, accepted: Queue.take(peers) }
 })

@@ -16,13 +16,13 @@ export const proxiedOn = Effect.fnUntraced(function* <E>(
   acceptor: Layer.Layer<Acceptor.Acceptor, E>,
 ) {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const fresh = Layer.mergeAll(
-    Events.layer(),
-    Telemetry.layer,
-    Layer.sync(Metric.MetricRegistry, () => new Map()),
-  )
+  const registry = Layer.sync(Metric.MetricRegistry, () => new Map())
+  const fresh = Layer.mergeAll(Events.layer(), Telemetry.layer).pipe(Layer.provideMerge(registry))
   // Raw peers do not answer a goodbye; nobody wants to wait for that at the end of a test.
-  const layer = Proxy.layer({ drainTimeout: "200 millis", ...options }).pipe(Layer.provideMerge(acceptor), Layer.provideMerge(fresh))
+  const layer = Proxy.layer({ drainTimeout: "200 millis", ...options }).pipe(
+    Layer.provideMerge(acceptor),
+    Layer.provideMerge(fresh),
+  )
   const context = yield* Layer.buildWithScope(layer, scope)
   const { address } = Context.get(context, Acceptor.Acceptor)
   return {
@@ -40,6 +40,8 @@ export const proxiedOn = Effect.fnUntraced(function* <E>(
         .map((entry) => entry.event),
     /** Waits for the first event of this kind. */
     event: (tag: string) => nextEvent(Context.get(context, Events.Events), tag),
+    /** Waits for an event after which this is so. */
+    until: (look: () => boolean) => untilEvent(Context.get(context, Events.Events), look),
     /** The metrics now: `name{label="value",...}` to the number, or to the count of a histogram. */
     metrics: () => metricsOf(context),
     context,
@@ -59,10 +61,15 @@ const nextEvent = (events: typeof Events.Events.Service, tag: string) =>
     }
   })
 
+const untilEvent = Effect.fnUntraced(function* (events: typeof Events.Events.Service, look: () => boolean) {
+  let last = 0
+  while (!look()) last = (yield* events.after(last)).at(-1)?.id ?? last
+})
+
 const metricsOf = (context: Context.Context<never>): Readonly<Record<string, number>> =>
   Object.fromEntries(
     Metric.snapshotUnsafe(context).map(({ attributes, id, state }) => {
-      const labels = Object.entries(attributes ?? {}).filter(([name]) => name !== "target" && name !== "unit")
+      const labels = Object.entries(attributes ?? {}).filter(([name]) => name !== "target")
       const value = "count" in state ? state.count : "value" in state ? state.value : 0
       return [`${id}{${labels.map(([name, text]) => `${name}="${text}"`).join(",")}}`, Number(value)]
     }),

@@ -110,6 +110,8 @@ export const listen = Effect.gen(function* () {
     accepted: Queue.take(accepted),
     /** How often somebody connected. */
     count: () => count,
+    /** How many of them are still there. */
+    open: () => open.size,
   }
 })
 
