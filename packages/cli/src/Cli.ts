@@ -27,7 +27,10 @@ const holdfast = Command.make("holdfast").pipe(
   Command.withSubcommands([proxy, up, status, checkConfig]),
   Command.withExamples([
     { command: "holdfast up", description: "See it work: an upstream, the proxy and a client that counts" },
-    { command: "holdfast proxy --upstream ws://127.0.0.1:9000", description: "Join clients of port 8080 to an upstream" },
+    {
+      command: "holdfast proxy --upstream ws://127.0.0.1:9000",
+      description: "Join clients of port 8080 to an upstream",
+    },
     { command: "holdfast status", description: "Ask the proxy on this machine how it is" },
     { command: "holdfast check-config proxy --config holdfast.yaml", description: "Check a config file" },
   ]),

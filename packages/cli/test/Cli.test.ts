@@ -11,7 +11,9 @@ const said = (...args: ReadonlyArray<string>) =>
   })
 
 const refused = (args: string, err: string) =>
-  Effect.map(said(...args.split(" ")), (answer) => assert.deepStrictEqual(answer, { code: 2, out: "", err: `holdfast: ${err}\n` }))
+  Effect.map(said(...args.split(" ")), (answer) =>
+    assert.deepStrictEqual(answer, { code: 2, out: "", err: `holdfast: ${err}\n` }),
+  )
 
 const upstream = "expected a ws:// or wss:// URL without user name, password and #fragment"
 
@@ -36,7 +38,10 @@ describe("a command line", () => {
 
   for (const [args, line] of [
     ["prxy", `unknown command "prxy"; did you mean "proxy"?`],
-    ["dance", `unknown command "dance"; expected a command: proxy, up, status or check-config; holdfast --help says more`],
+    [
+      "dance",
+      `unknown command "dance"; expected a command: proxy, up, status or check-config; holdfast --help says more`,
+    ],
     ["proxy", `--upstream is required: ${upstream}; HOLDFAST_UPSTREAM and the config file can give it too`],
     ["proxy --upstream http://a", `--upstream: ${upstream}, got "http://a"`],
     ["proxy --lisen a:1", `unknown flag --lisen; did you mean "--listen"?`],
@@ -45,7 +50,10 @@ describe("a command line", () => {
     ["proxy --listen a:1 --listen b:2", "--listen: given more than once"],
     ["proxy 8080", `unexpected "8080"; the values of flags follow their flags`],
     ["up --rate 0", `--rate: expected a whole number from 1 to 10000, got "0"`],
-    ["status --admin ftp://a", `--admin: expected the URL of an admin listener such as http://127.0.0.1:9464, got "ftp://a"`],
+    [
+      "status --admin ftp://a",
+      `--admin: expected the URL of an admin listener such as http://127.0.0.1:9464, got "ftp://a"`,
+    ],
     ["check-config", "expected proxy, up or status after holdfast check-config"],
     ["check-config gateway --config a", `expected proxy, up or status after holdfast check-config, got "gateway"`],
     ["check-config proxy", "--config is required"],
@@ -58,7 +66,8 @@ describe("a command line", () => {
   it.effect("may hold anything, and the answer is still one line", () =>
     Effect.gen(function* () {
       const { err } = yield* said("proxy", "--upstream", "ws://a\n\u001b[2J")
-      assert.match(err, /^holdfast: --upstream: [^\n\u001b]*\n$/)
+      assert.match(err, /^holdfast: --upstream: .*\n$/)
+      assert.notInclude(err, "\u001b")
     }),
   )
 

@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Option } from "effect"
+import type { Table } from "../src/internal/setting.ts"
 import { tables } from "../src/internal/tables.ts"
 import { programs } from "../src/Settings.ts"
 
 describe("the settings of every program", () => {
   it("can be used as they stand: each default is a value that its own flag takes", () => {
-    for (const [program, table] of Object.entries(tables)) {
+    const all: Readonly<Record<string, Table>> = tables
+    for (const [program, table] of Object.entries(all)) {
       for (const [flag, setting] of Object.entries(table)) {
         const works = setting.default === "-" || Option.isSome(setting.decode(setting.default))
         assert.isTrue(works, `${program} --${flag} ${setting.default}`)
@@ -27,6 +29,7 @@ describe("the settings of every program", () => {
       const [, flag = "", standard = ""] = row.split(" | ").join("|").split("|")
       return `${flag.replaceAll("`", "").trim().replace(/ .*/, "")} ${standard.replaceAll("`", "").trim()}`
     })
-    for (const { default: standard, flag } of Object.values(programs).flat()) assert.include(printed, `${flag} ${standard}`)
+    for (const { default: standard, flag } of Object.values(programs).flat())
+      assert.include(printed, `${flag} ${standard}`)
   })
 })

@@ -23,7 +23,10 @@ describe("holdfast check-config", () => {
   it.live("names the first thing that is wrong in one line, and exits with 2", () =>
     Effect.gen(function* () {
       for (const [text, why] of [
-        ["upstream: ws://a\nlisten: 8080\n", "listen: expected HOST:PORT such as 127.0.0.1:8080; port 0 takes a free one, got 8080"],
+        [
+          "upstream: ws://a\nlisten: 8080\n",
+          "listen: expected HOST:PORT such as 127.0.0.1:8080; port 0 takes a free one, got 8080",
+        ],
         ["upstream: ws://a\nlisten: [\n", /^line 3: /],
         ["upstream: ws://a\nmax-mesage: 1MiB\n", `unknown key "max-mesage"; did you mean "max-message"?`],
       ] as const) {

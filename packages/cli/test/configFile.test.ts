@@ -33,7 +33,8 @@ describe("a config file", () => {
 
   it.effect("of several programs has their settings below their names, which win over the common ones", () =>
     Effect.gen(function* () {
-      const shared = "admin: 127.0.0.1:1\nproxy:\n  upstream: ws://a\n  admin: off\nup:\n  rate: 5\nstatus:\n  token-file: t\n"
+      const shared =
+        "admin: 127.0.0.1:1\nproxy:\n  upstream: ws://a\n  admin: off\nup:\n  rate: 5\nstatus:\n  token-file: t\n"
       assert.deepStrictEqual(yield* entries(shared), { admin: "off", upstream: "ws://a" })
       assert.deepStrictEqual(yield* entries(shared, "up"), { admin: "127.0.0.1:1", rate: 5 })
       assert.deepStrictEqual(yield* entries(shared, "status"), { admin: "127.0.0.1:1", "token-file": "t" })
@@ -43,14 +44,20 @@ describe("a config file", () => {
   it.effect("with an unknown key names the nearest one", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* refusal("lisen: a:1"), `config h.yaml: unknown key "lisen"; did you mean "listen"?`)
-      assert.strictEqual(yield* refusal("proxy: { max-mesage: 1 }"), `config h.yaml: unknown key "max-mesage"; did you mean "max-message"?`)
+      assert.strictEqual(
+        yield* refusal("proxy: { max-mesage: 1 }"),
+        `config h.yaml: unknown key "max-mesage"; did you mean "max-message"?`,
+      )
       assert.strictEqual(yield* refusal("colour: red"), `config h.yaml: unknown key "colour"`)
     }),
   )
 
   it.effect("with a key of another program says where it belongs", () =>
     Effect.gen(function* () {
-      assert.strictEqual(yield* refusal("rate: 5"), `config h.yaml: unknown key "rate"; up has it, so put it below "up"`)
+      assert.strictEqual(
+        yield* refusal("rate: 5"),
+        `config h.yaml: unknown key "rate"; up has it, so put it below "up"`,
+      )
     }),
   )
 

@@ -20,7 +20,7 @@ describe("the effective promise", () => {
 Their connections are not encrypted.
 A client chooses path and query below the upstream's URL, never its host.
 The upstream is dialled before a client gets its answer. It has 10 s, then the client gets 504; one that cannot be reached is 502, and its own answer passes as it is.
-Up to 64 upstreams are dialled at a time; a client that waits longer than that time for its turn gets 503.
+Up to 64 upstreams are dialled at a time; the others wait their turn within that same time, then they get 504 or 503.
 Up to 10,000 sessions at a time; beyond that 503 with Retry-After.
 A message may be up to 16 MiB; a larger one ends its connection with 1009.
 When one side is slow, the other is not read meanwhile.

@@ -8,7 +8,14 @@ describe("help", () => {
     Effect.gen(function* () {
       const { code, stderr, stdout } = yield* Program.ran(["--help"])
       assert.deepStrictEqual([code, stderr], [0, ""])
-      for (const word of ["proxy", "up", "status", "check-config", "EXAMPLES", "holdfast proxy --upstream ws://127.0.0.1:9000"]) {
+      for (const word of [
+        "proxy",
+        "up",
+        "status",
+        "check-config",
+        "EXAMPLES",
+        "holdfast proxy --upstream ws://127.0.0.1:9000",
+      ]) {
         assert.include(stdout, word)
       }
       assert.notInclude(stdout, "\u001b")

@@ -11,7 +11,11 @@ const logged = (options: Partial<Logs.Options>, colors: boolean, log: Effect.Eff
     return written.err
   })
 
-const words = Effect.annotateLogs(Effect.logWarning("lost", "it"), { target: "ws://a", why: "gone away", key: Redacted.make("k") })
+const words = Effect.annotateLogs(Effect.logWarning("lost", "it"), {
+  target: "ws://a",
+  why: "gone away",
+  key: Redacted.make("k"),
+})
 
 describe("the log", () => {
   it.effect("is lines for people, plain where no colours are wanted", () =>
@@ -31,14 +35,24 @@ describe("the log", () => {
 
   it.effect("is one JSON object per line", () =>
     Effect.gen(function* () {
-      const lines = (yield* logged({ "log-format": "json" }, true, Effect.andThen(words, Effect.logError("two\nlines")))).trimEnd().split("\n")
+      const lines = (yield* logged(
+        { "log-format": "json" },
+        true,
+        Effect.andThen(words, Effect.logError("two\nlines")),
+      ))
+        .trimEnd()
+        .split("\n")
       assert.deepStrictEqual(
         lines.map((line) => {
           const { annotations, level, message } = JSON.parse(line)
           return { annotations, level, message }
         }),
         [
-          { annotations: { target: "ws://a", why: "gone away", key: "<redacted>" }, level: "WARN", message: ["lost", "it"] },
+          {
+            annotations: { target: "ws://a", why: "gone away", key: "<redacted>" },
+            level: "WARN",
+            message: ["lost", "it"],
+          },
           { annotations: {}, level: "ERROR", message: "two\nlines" },
         ],
       )
@@ -49,7 +63,9 @@ describe("the log", () => {
     Effect.gen(function* () {
       const all = Effect.all([Effect.logDebug("d"), Effect.logInfo("i"), Effect.logError("e")], { discard: true })
       const levels = ["debug", "info", "error", "none"] as const
-      const counts = yield* Effect.forEach(levels, (level) => Effect.map(logged({ "log-level": level }, false, all), (text) => text.split("\n").length - 1))
+      const counts = yield* Effect.forEach(levels, (level) =>
+        Effect.map(logged({ "log-level": level }, false, all), (text) => text.split("\n").length - 1),
+      )
       assert.deepStrictEqual(counts, [3, 2, 1, 0])
     }),
   )

@@ -34,7 +34,12 @@ export const pretend = (
   const readFileString = (path: string) =>
     files[path] === undefined
       ? Effect.fail(
-          PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method: "readFileString", pathOrDescriptor: path }),
+          PlatformError.systemError({
+            _tag: "NotFound",
+            module: "FileSystem",
+            method: "readFileString",
+            pathOrDescriptor: path,
+          }),
         )
       : Effect.succeed(files[path])
   return {

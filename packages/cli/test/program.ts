@@ -8,9 +8,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, type Scope } from "effect"
+import { vi } from "vitest"
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
-const deadline = "15 seconds"
+const deadline = "10 seconds"
+
+// Longer than any one wait, so that the wait says what is missing.
+vi.setConfig({ testTimeout: 20_000 })
 
 /** A running program. */
 export interface Program {

@@ -11,7 +11,13 @@ const free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
 const proxy = (...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const upstream = yield* Peers.echo
-    const program = yield* Program.start(["proxy", "--upstream", upstream, ...(args.includes("--listen") ? [] : free), ...args])
+    const program = yield* Program.start([
+      "proxy",
+      "--upstream",
+      upstream,
+      ...(args.includes("--listen") ? [] : free),
+      ...args,
+    ])
     yield* program.ready
     return program
   })
@@ -61,7 +67,15 @@ describe("holdfast proxy", () => {
   it.live("exits with 1 and one line when its port is in use, and says nothing on stdout", () =>
     Effect.gen(function* () {
       const port = yield* Peers.taken()
-      const args = ["proxy", "--upstream", "ws://127.0.0.1:9", "--admin", "127.0.0.1:0", "--listen", `127.0.0.1:${port}`]
+      const args = [
+        "proxy",
+        "--upstream",
+        "ws://127.0.0.1:9",
+        "--admin",
+        "127.0.0.1:0",
+        "--listen",
+        `127.0.0.1:${port}`,
+      ]
       assert.deepStrictEqual(yield* Program.ran(args), {
         code: 1,
         stdout: "",
@@ -73,7 +87,15 @@ describe("holdfast proxy", () => {
   it.live("exits with 1 and one line when the admin port it was given is in use", () =>
     Effect.gen(function* () {
       const port = yield* Peers.taken()
-      const args = ["proxy", "--upstream", "ws://127.0.0.1:9", "--listen", "127.0.0.1:0", "--admin", `127.0.0.1:${port}`]
+      const args = [
+        "proxy",
+        "--upstream",
+        "ws://127.0.0.1:9",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        `127.0.0.1:${port}`,
+      ]
       assert.deepStrictEqual(yield* Program.ran(args), {
         code: 1,
         stdout: "",
@@ -123,8 +145,13 @@ describe("holdfast proxy", () => {
       yield* json.wrote("stderr", /"Connected"/)
       yield* json.kill("SIGTERM")
       yield* json.exit
-      const messages = json.stderr().trimEnd().split("\n").map((line) => JSON.parse(line).message)
-      for (const message of ["Connecting", "Connected", "SIGTERM: stopping", "stopped"]) assert.include(messages, message)
+      const messages = json
+        .stderr()
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line).message)
+      for (const message of ["Connecting", "Connected", "SIGTERM: stopping", "stopped"])
+        assert.include(messages, message)
     }),
   )
 })

@@ -12,7 +12,8 @@ interface Around {
   readonly file?: string
 }
 
-const around = ({ env = {}, file }: Around) => pretend({ env, ...(file === undefined ? {} : { files: { "h.yaml": file } }) }).layer
+const around = ({ env = {}, file }: Around) =>
+  pretend({ env, ...(file === undefined ? {} : { files: { "h.yaml": file } }) }).layer
 
 const settings = (given: Given, about: Around = {}) => Effect.provide(settingsOf({ upstream, ...given }), around(about))
 
@@ -119,7 +120,10 @@ describe("a wrong value", () => {
   it.effect("may be one that is too small, or a mapping where a text belongs", () =>
     Effect.gen(function* () {
       assert.match(yield* refusal({ "handshake-timeout": "0s" }), /^--handshake-timeout: expected a duration above 0 /)
-      assert.match(yield* refusal({ config: "h.yaml" }, { file: "listen: { host: a }" }), /^config h\.yaml: listen: expected HOST:PORT/)
+      assert.match(
+        yield* refusal({ config: "h.yaml" }, { file: "listen: { host: a }" }),
+        /^config h\.yaml: listen: expected HOST:PORT/,
+      )
     }),
   )
 
@@ -135,7 +139,10 @@ describe("a combination that makes no sense", () => {
   it.effect("is TLS with half of it missing", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* refusal({ "tls-cert": "c" }), "--tls-cert: needs --tls-key too, its private key")
-      assert.strictEqual(yield* refusal({ "tls-key": "k" }), "--tls-key: needs --tls-cert too, the certificate of the key")
+      assert.strictEqual(
+        yield* refusal({ "tls-key": "k" }),
+        "--tls-key: needs --tls-cert too, the certificate of the key",
+      )
       assert.strictEqual(
         yield* refusal({}, { env: { HOLDFAST_CLIENT_CA: "c" } }),
         "HOLDFAST_CLIENT_CA: needs --tls-cert and --tls-key too",
@@ -146,7 +153,10 @@ describe("a combination that makes no sense", () => {
   it.effect("is an identity for an upstream without TLS", () =>
     Effect.gen(function* () {
       for (const flag of ["upstream-ca", "upstream-cert"]) {
-        assert.strictEqual(yield* refusal({ [flag]: "f" }), `--${flag}: needs a wss:// upstream, got ws://127.0.0.1:9000`)
+        assert.strictEqual(
+          yield* refusal({ [flag]: "f" }),
+          `--${flag}: needs a wss:// upstream, got ws://127.0.0.1:9000`,
+        )
       }
     }),
   )

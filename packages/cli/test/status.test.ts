@@ -8,10 +8,8 @@ import * as Program from "./program.ts"
 const proxy = (...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const upstream = yield* Peers.echo
-    const program = yield* Program.start([
-      ...["proxy", "--upstream", upstream, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
-      ...args,
-    ])
+    const free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+    const program = yield* Program.start(["proxy", "--upstream", upstream, ...free, ...args])
     yield* program.ready
     return { program, upstream }
   })
@@ -80,7 +78,11 @@ describe("holdfast status", () => {
       const { code, stderr, stdout } = yield* Program.ran(["status", "--admin", origin])
       assert.deepStrictEqual(
         { code, stderr, stdout },
-        { code: 1, stdout: "", stderr: `holdfast: ${origin}: /api/links answered something else than this version of holdfast does\n` },
+        {
+          code: 1,
+          stdout: "",
+          stderr: `holdfast: ${origin}: /api/links answered something else than this version of holdfast does\n`,
+        },
       )
     }),
   )
@@ -94,7 +96,10 @@ describe("holdfast status", () => {
       assert.strictEqual((yield* Program.ran(["status", "--admin", admin, "--token-file", file])).code, 0)
       const without = yield* Program.ran(["status", "--admin", admin])
       assert.deepStrictEqual([without.code, without.stdout], [1, ""])
-      assert.strictEqual(without.stderr, `holdfast: ${admin}: /api/links answered 401; give its token with --token-file\n`)
+      assert.strictEqual(
+        without.stderr,
+        `holdfast: ${admin}: /api/links answered 401; give its token with --token-file\n`,
+      )
     }),
   )
 })

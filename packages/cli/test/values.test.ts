@@ -18,16 +18,32 @@ describe("durations", () => {
 
   it("are exact to the millisecond", () => {
     const decode = Schema.decodeUnknownSync(Values.duration("from 0").schema)
-    assert.deepStrictEqual(["10s", "5m", "1.5s"].map((text) => Duration.toMillis(decode(text))), [10_000, 300_000, 1500])
+    assert.deepStrictEqual(
+      ["10s", "5m", "1.5s"].map((text) => Duration.toMillis(decode(text))),
+      [10_000, 300_000, 1500],
+    )
   })
 
   it("need a unit, are never negative and never longer than a timer can wait", () =>
     assert.deepStrictEqual(
-      read(Values.duration("from 0"), ["10", 10, "-1s", "10 s", "10 parsecs", "", "s", "25d", "0.0001ms", true, "1e3s"]),
+      read(Values.duration("from 0"), [
+        "10",
+        10,
+        "-1s",
+        "10 s",
+        "10 parsecs",
+        "",
+        "s",
+        "25d",
+        "0.0001ms",
+        true,
+        "1e3s",
+      ]),
       Array.from({ length: 11 }, () => undefined),
     ))
 
-  it("may have to be above 0", () => assert.deepStrictEqual(read(Values.duration("above 0"), ["0s", "1ms"]), [undefined, "1ms"]))
+  it("may have to be above 0", () =>
+    assert.deepStrictEqual(read(Values.duration("above 0"), ["0s", "1ms"]), [undefined, "1ms"]))
 })
 
 describe("sizes", () => {
@@ -81,10 +97,12 @@ describe("choices and switches", () => {
 
 describe("addresses", () => {
   it("are a host and a port; IPv6 stands in brackets", () =>
-    assert.deepStrictEqual(
-      read(Values.address, ["127.0.0.1:8080", "localhost:0", "[::1]:8080", "example.com:65535"]),
-      ["127.0.0.1:8080", "localhost:0", "[::1]:8080", "example.com:65535"],
-    ))
+    assert.deepStrictEqual(read(Values.address, ["127.0.0.1:8080", "localhost:0", "[::1]:8080", "example.com:65535"]), [
+      "127.0.0.1:8080",
+      "localhost:0",
+      "[::1]:8080",
+      "example.com:65535",
+    ]))
 
   it("are nothing else", () =>
     assert.deepStrictEqual(
@@ -110,7 +128,15 @@ describe("URLs", () => {
 
   it("of an admin listener are origins; an address stands for http", () =>
     assert.deepStrictEqual(
-      read(Values.adminUrl, ["http://a:1", "https://a:2/", "127.0.0.1:9464", "http://a/b", "http://u@a", "ws://a", "off"]),
+      read(Values.adminUrl, [
+        "http://a:1",
+        "https://a:2/",
+        "127.0.0.1:9464",
+        "http://a/b",
+        "http://u@a",
+        "ws://a",
+        "off",
+      ]),
       ["http://a:1", "https://a:2", "http://127.0.0.1:9464", undefined, undefined, undefined, undefined],
     ))
 })

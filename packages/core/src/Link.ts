@@ -31,12 +31,13 @@ export interface Link<out A, out E> extends Connectivity.Connectivity {
 }
 
 /**
- * Registers for the end of a connection: call `gone` once, with a word about why. No fiber waits for it. An Effect does not compile
- * here, because nobody would run it: `lostEffect`. What `fork` is given runs until the connection is gone.
+ * Registers for the end of a connection: call `gone` once, with a word about why, and the metrics' word if you know it. No fiber
+ * waits for it. An Effect does not compile here, because nobody would run it: `lostEffect`. What `fork` is given runs until the
+ * connection is gone.
  */
 export type OnLost<in A> = (
   connection: A,
-  gone: (why: string) => void,
+  gone: (why: string, reason?: typeof EventSchema.Reason.Type) => void,
   fork: (effect: Effect.Effect<void>) => void,
 ) => void | undefined
 
@@ -75,6 +76,10 @@ export interface Options<A, E, R> extends Dial<A, E, R> {
    * refused or unreachable, never after a flap. Default `"250 millis"`.
    */
   readonly hurry?: Duration.Input | undefined
+  /** `false`: one attempt when first used and one per `reconnect`; otherwise the link is parked. Default `true`. */
+  readonly redial?: boolean | undefined
+  /** Whether it has a row of its own in lists; events and metrics it has anyway. Default `true`. */
+  readonly listed?: boolean | undefined
   /** Dial at once, instead of when first used. Once dialled a link stays connected either way. Default `false`. */
   readonly eager?: boolean | undefined
 }

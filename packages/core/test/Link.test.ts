@@ -193,6 +193,21 @@ describe("Link", () => {
     }),
   )
 
+  it.effect("with redial false it dials once, and once more per reconnect", () =>
+    Effect.gen(function* () {
+      const { connect, log, lose, lost } = peer({ fail: 1 })
+      const link = yield* Link.make({ target: "t", connect, lost, redial: false })
+      assert.strictEqual(yield* Effect.flip(link.use(Effect.succeed)), "refused")
+      yield* TestClock.adjust("1 hour")
+      yield* link.reconnect("operator")
+      yield* TestClock.adjust("1 hour")
+      lose(2, "1006")
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(link.state(), "TransientFailure")
+      assert.deepStrictEqual(log, ["fail 1 @0", "dial 2 @3600000", "close 2 @7200000"])
+    }),
+  )
+
   it.effect("waitForReady waits for a link that is down, for as long as it says", () =>
     Effect.gen(function* () {
       const { connect } = peer({ fail: 2 })

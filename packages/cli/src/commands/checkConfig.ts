@@ -33,7 +33,11 @@ export const checkConfig = Command.make(
     }
   }),
 ).pipe(
-  Command.withDescription("Check a config file without starting anything: exit code 0 and what it promises, or 2 and what is wrong."),
+  Command.withDescription(
+    "Check a config file without starting anything: exit code 0 and what it promises, or 2 and what is wrong.",
+  ),
   Command.withShortDescription("Check a config file without starting anything"),
-  Command.withExamples([{ command: "holdfast check-config proxy --config holdfast.yaml", description: "Before a deployment" }]),
+  Command.withExamples([
+    { command: "holdfast check-config proxy --config holdfast.yaml", description: "Before a deployment" },
+  ]),
 )

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { isLoopback } from "../internal/adminServer.ts"
 import { problemOfProxy } from "../internal/combinations.ts"
 import { explainProxy } from "../internal/explain.ts"
+import type { RunError } from "../internal/failure.ts"
 import { flagsOf, givenIn } from "../internal/flags.ts"
 import * as FrontDoor from "../internal/frontDoor.ts"
 import * as Host from "../internal/host.ts"
@@ -35,9 +36,13 @@ export const proxy = Command.make(
   ),
   Command.withShortDescription("Join WebSocket clients to an upstream"),
   Command.withExamples([
-    { command: "holdfast proxy --upstream ws://127.0.0.1:9000", description: "Clients of ws://127.0.0.1:8080 reach port 9000" },
     {
-      command: "holdfast proxy --upstream wss://feed.example/v1 --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem",
+      command: "holdfast proxy --upstream ws://127.0.0.1:9000",
+      description: "Clients of ws://127.0.0.1:8080 reach port 9000",
+    },
+    {
+      command:
+        "holdfast proxy --upstream wss://feed.example/v1 --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem",
       description: "TLS on both sides; SIGHUP reads the certificate again",
     },
     { command: "holdfast proxy --config holdfast.yaml --explain", description: "What the settings promise, in words" },
@@ -84,7 +89,8 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
         upstreamTls,
         drainTimeout: values["drain-timeout"],
       })
-      const again = tls === undefined ? nothingToRead : readAgain(settings, admin === undefined ? [door] : [door, admin])
+      const again =
+        tls === undefined ? nothingToRead : readAgain(settings, admin === undefined ? [door] : [door, admin])
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(signals.hangUp, again)))
       return { listeners: Host.listeners(admin, ["proxy", `${tls === undefined ? "ws" : "wss"}://${door.address}`]) }
     }),
@@ -92,7 +98,7 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
 })
 
 interface ShowsCertificate {
-  readonly replaceTls: (tls: Acceptor.Tls) => Effect.Effect<void, { readonly message: string }>
+  readonly replaceTls: (tls: Acceptor.Tls) => Effect.Effect<void, Acceptor.ListenError | RunError>
 }
 
 const readAgain = (settings: Settings, listeners: ReadonlyArray<ShowsCertificate>) =>
@@ -101,6 +107,12 @@ const readAgain = (settings: Settings, listeners: ReadonlyArray<ShowsCertificate
     if (tls === undefined) return
     for (const listener of listeners) yield* listener.replaceTls(tls)
     yield* Effect.logInfo("SIGHUP: new connections see the certificate as it is in its file now")
-  }).pipe(Effect.catch(({ message }) => Effect.logError(`SIGHUP: the old certificate stays; ${message}`)))
+  }).pipe(
+    // That it cannot listen is not the news here: it does, and goes on.
+    Effect.catch((error) => {
+      const why = error._tag === "ListenError" ? error.why : error.message
+      return Effect.logError(`SIGHUP: the old certificate stays; ${why}`)
+    }),
+  )
 
 const nothingToRead = Effect.logInfo("SIGHUP: there is no certificate to read again")

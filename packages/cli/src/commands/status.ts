@@ -27,10 +27,15 @@ export const status = Command.make(
     if (!report.ready) return yield* new NotFine()
   }),
 ).pipe(
-  Command.withDescription("Ask a running program how it is. The exit code is 0 when it is ready, 1 when it is not or does not answer."),
+  Command.withDescription(
+    "Ask a running program how it is. The exit code is 0 when it is ready, 1 when it is not or does not answer.",
+  ),
   Command.withShortDescription("Ask a running program how it is"),
   Command.withExamples([
     { command: "holdfast status", description: "The proxy on this machine" },
-    { command: "holdfast status --admin 10.0.0.5:9464 --token-file token --json", description: "Another one, for a script" },
+    {
+      command: "holdfast status --admin 10.0.0.5:9464 --token-file token --json",
+      description: "Another one, for a script",
+    },
   ]),
 )

@@ -63,8 +63,11 @@ const run = Effect.fnUntraced(function* ({ sources, values }: Resolved<typeof Ta
       const upstream = yield* FrontDoor.listen({ listen: "127.0.0.1:0" })
       yield* Echo.serve(upstream)
       const door = yield* FrontDoor.listen({ listen: formatAddress(values.listen) })
-      yield* FrontDoor.proxy(door, { upstream: `ws://${upstream.address}` })
-      const { finish, tally } = yield* Counter.make({ url: `ws://${FrontDoor.dialable(door.address)}`, perSecond: values.rate })
+      yield* FrontDoor.proxy(door, { upstream: `ws://${upstream.address}`, drainTimeout: "2 seconds" })
+      const { finish, tally } = yield* Counter.make({
+        url: `ws://${FrontDoor.dialable(door.address)}`,
+        perSecond: values.rate,
+      })
       const telemetry = yield* Telemetry
       const sessions = () => Array.from(telemetry.probes()).filter(isSession).length
       const live = LiveLine.start(() => `${describe(tally)}  sessions ${sessions()}`)

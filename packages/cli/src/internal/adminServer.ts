@@ -56,7 +56,10 @@ const open = Effect.fnUntraced(function* (options: Options, { host, port }: Addr
   const { build, tls, token } = options
   const server = yield* attempt(() => (tls === undefined ? Http.createServer() : Https.createServer(certificate(tls))))
   const hosts = isLoopback(options.at) ? [] : "any"
-  const app = HttpRouter.serve(Dashboard.layer({ token, hosts, build }), { disableListenLog: true, disableLogger: true })
+  const app = HttpRouter.serve(Dashboard.layer({ token, hosts, build }), {
+    disableListenLog: true,
+    disableLogger: true,
+  })
   const node = NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: "1 second" })
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => closeSoon(scope, server))
   yield* Layer.buildWithScope(Layer.provide(app, node), scope)
@@ -69,7 +72,10 @@ const attempt = <A>(make: () => A): Effect.Effect<A, HttpServerError.ServeError>
 // Event streams never end by themselves, and a server waits for all of its connections.
 const closeSoon = (scope: Scope.Closeable, server: Http.Server) =>
   Effect.gen(function* () {
-    const cut = Effect.delay(Effect.sync(() => server.closeAllConnections()), "1 second")
+    const cut = Effect.delay(
+      Effect.sync(() => server.closeAllConnections()),
+      "1 second",
+    )
     yield* Effect.forkScoped(Effect.interruptible(cut))
     yield* Scope.close(scope, Exit.void)
   }).pipe(Effect.scoped)

@@ -50,9 +50,6 @@ export const parse = Effect.fnUntraced(function* (path: string, text: string, pr
   return { path, entries: { ...Object.fromEntries(outer), ...section } } satisfies ConfigFile
 })
 
-/** An error of the file. */
-export const wrong = (path: string, why: string): UsageError => new UsageError({ message: `config ${path}: ${why}` })
-
 /** Why a file could not be read, in few words. */
 export const whyNot = ({ reason }: PlatformError.PlatformError): string => {
   if (reason._tag === "NotFound") return "no such file"
@@ -75,3 +72,5 @@ const unknownKey = (path: string, key: string, program: ProgramName): UsageError
       : `; ${owner} has it, so put it below ${JSON.stringify(owner)}`
   return wrong(path, `unknown key ${JSON.stringify(key)}${hint}`)
 }
+
+const wrong = (path: string, why: string): UsageError => new UsageError({ message: `config ${path}: ${why}` })

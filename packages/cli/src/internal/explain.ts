@@ -35,7 +35,7 @@ export const explainProxy = (settings: Resolved<typeof Tables.proxy>): string =>
         : `It must show a certificate of an authority in ${values["upstream-ca"]}${from("upstream-ca")}.`),
     values["upstream-cert"] !== undefined &&
       `It is shown the certificate in ${values["upstream-cert"]}${from("upstream-cert")}.`,
-    `Up to ${dials} dialled at a time${from("max-dials")}; a client that waits longer than that time for its turn gets 503.`,
+    `Up to ${dials} dialled at a time${from("max-dials")}; the others wait their turn within that same time, then they get 504 or 503.`,
     `Up to ${number(values["max-sessions"])} sessions at a time${from("max-sessions")}; beyond that 503 with Retry-After.`,
     `A message may be up to ${size(values["max-message"])}${from("max-message")}; a larger one ends its connection with 1009.`,
     "When one side is slow, the other is not read meanwhile.",
@@ -99,7 +99,9 @@ const explainAdmin = (
   ]
 }
 
-const explainStop = (settings: Resolved<Pick<typeof Tables.proxy, "admin" | "drain-delay" | "drain-timeout">>): string => {
+const explainStop = (
+  settings: Resolved<Pick<typeof Tables.proxy, "admin" | "drain-delay" | "drain-timeout">>,
+): string => {
   const { admin, "drain-delay": delay, "drain-timeout": timeout } = settings.values
   const from = sourcesOf(settings)
   const ready = admin === "off" ? "" : "/readyz turns 503; "

@@ -24,4 +24,6 @@ export const got = (raw: unknown): string => (raw === "" ? "nothing" : (JSON.str
 
 /** One line whatever is in it, without the control characters that a terminal would obey. */
 export const oneLine = (text: string): string =>
-  text.replace(/\s*[\r\n]+\s*/g, " ").replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`)
+  text
+    .replace(/\s*[\r\n]+\s*/g, " ")
+    .replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`)

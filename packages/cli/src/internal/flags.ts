@@ -15,7 +15,10 @@ export const flagsOf = (table: Table): Flags =>
 /** What was given on the command line. */
 export const givenIn = (input: Parsed): Given =>
   Object.fromEntries(
-    Object.entries(input).map(([name, value]) => [name, typeof value === "boolean" ? value : Option.getOrUndefined(value)]),
+    Object.entries(input).map(([name, value]) => [
+      name,
+      typeof value === "boolean" ? value : Option.getOrUndefined(value),
+    ]),
   )
 
 /** Flags by name. */

@@ -20,4 +20,5 @@ export const proxy = (acceptor: Acceptor.Acceptor["Service"], options: Proxy.Opt
   Layer.build(Layer.provide(Proxy.layer(options), Layer.succeed(Acceptor.Acceptor, acceptor)))
 
 /** The address as somebody on this machine dials it. */
-export const dialable = (address: string): string => address.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:")
+export const dialable = (address: string): string =>
+  address.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:")

@@ -21,7 +21,10 @@ import { version } from "./version.ts"
 export type Listener = readonly [name: string, url: string]
 
 /** The lines of a program with an admin listener, which comes before the last. */
-export const listeners = (admin: AdminServer.Admin | undefined, ...own: ReadonlyArray<Listener>): ReadonlyArray<Listener> =>
+export const listeners = (
+  admin: AdminServer.Admin | undefined,
+  ...own: ReadonlyArray<Listener>
+): ReadonlyArray<Listener> =>
   admin === undefined ? own : [...own.slice(0, -1), ["admin", admin.url], ...own.slice(-1)]
 
 /** What a program finds when it starts. */
@@ -85,6 +88,7 @@ const live = Effect.fnUntraced(function* <R>(program: Program<R>) {
   const finished = yield* Effect.exit(finish)
   yield* Effect.sleep(program.drainDelay)
   yield* Scope.close(scope, Exit.void)
+  yield* Effect.yieldNow // what was said last is logged by another fiber
   yield* Effect.logInfo("stopped")
   yield* finished
 })

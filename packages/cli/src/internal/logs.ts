@@ -56,7 +56,14 @@ const pretty = ({ colors, err }: Process.Shape) =>
     err(`${words.join(" ")}${why}\n`)
   })
 
-const shade: Partial<Record<LogLevel.LogLevel, number>> = { Trace: 90, Debug: 34, Info: 32, Warn: 33, Error: 31, Fatal: 31 }
+const shade: Partial<Record<LogLevel.LogLevel, number>> = {
+  Trace: 90,
+  Debug: 34,
+  Info: 32,
+  Warn: 33,
+  Error: 31,
+  Fatal: 31,
+}
 
 const plain = (value: unknown): string =>
   typeof value === "string" && /^[\x21\x23-\x3c\x3e-\x7e]+$/.test(value) ? value : Formatter.formatJson(value)

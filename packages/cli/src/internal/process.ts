@@ -45,7 +45,8 @@ export const main = (program: Effect.Effect<number>): void => {
   // A reader that went away must not take the program with it.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   Effect.runFork(program).addObserver((exit) => {
-    if (Exit.isFailure(exit)) process.stderr.write(`holdfast: this is a bug, please report it: ${Cause.pretty(exit.cause)}\n`)
+    if (Exit.isFailure(exit))
+      process.stderr.write(`holdfast: this is a bug, please report it: ${Cause.pretty(exit.cause)}\n`)
     const code = Exit.isSuccess(exit) ? exit.value : 1
     process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
   })

@@ -29,32 +29,38 @@ export interface Report {
 
 // Loaded when somebody asks: it is heavy, and programs that serve do not need it. `fetch` would refuse ports that browsers avoid.
 const http = Layer.unwrap(
-  Effect.map(Effect.promise(() => import("@effect/platform-node/NodeHttpClient")), (client) => client.layerNodeHttp),
+  Effect.map(
+    Effect.promise(() => import("@effect/platform-node/NodeHttpClient")),
+    (client) => client.layerNodeHttp,
+  ),
 )
 
 /** Asks it. */
-export const ask = Effect.fnUntraced(
-  function* (admin: string, token: Redacted.Redacted<string> | undefined): Effect.fn.Return<Report, RunError, HttpClient.HttpClient> {
-    const [status, verbose] = yield* get(admin, "/readyz?verbose", token, [200, 503])
-    const [, links] = yield* get(admin, "/api/links", token, [200])
-    const [, sessions] = yield* get(admin, "/api/sessions", token, [200])
-    return {
-      admin,
-      ready: status === 200,
-      checks: checksIn(verbose),
-      links: yield* decode(admin, "/api/links", Links, links),
-      sessions: yield* decode(admin, "/api/sessions", Sessions, sessions),
-    }
-  },
-  Effect.provide(http),
-)
+export const ask = Effect.fnUntraced(function* (
+  admin: string,
+  token: Redacted.Redacted<string> | undefined,
+): Effect.fn.Return<Report, RunError, HttpClient.HttpClient> {
+  const [status, verbose] = yield* get(admin, "/readyz?verbose", token, [200, 503])
+  const [, links] = yield* get(admin, "/api/links", token, [200])
+  const [, sessions] = yield* get(admin, "/api/sessions", token, [200])
+  return {
+    admin,
+    ready: status === 200,
+    checks: checksIn(verbose),
+    links: yield* decode(admin, "/api/links", Links, links),
+    sessions: yield* decode(admin, "/api/sessions", Sessions, sessions),
+  }
+}, Effect.provide(http))
 
 /** For people. */
 export const format = (report: Report): string => {
   const { admin, checks, links, ready, sessions } = report
   return [
     `${admin} is ${ready ? "ready" : "not ready"}\n`,
-    table(["check", "state", "why"], checks.map(({ name, ok, why }) => [name, ok ? "ok" : "failed", why])),
+    table(
+      ["check", "state", "why"],
+      checks.map(({ name, ok, why }) => [name, ok ? "ok" : "failed", why]),
+    ),
     table(
       ["link", "program", "state", "refs", "attempts", "last error"],
       links.map((row) => [row.target, row.program, row.state, row.refs, row.attempts, row.lastError ?? "-"]),
@@ -89,14 +95,18 @@ const get = Effect.fnUntraced(function* (
   )
   const answer = yield* asked
   if (fine.includes(answer[0])) return answer
-  return yield* failed(admin, `${path} answered ${answer[0]}${answer[0] === 401 ? "; give its token with --token-file" : ""}`)
+  return yield* failed(
+    admin,
+    `${path} answered ${answer[0]}${answer[0] === 401 ? "; give its token with --token-file" : ""}`,
+  )
 })
 
 const failed = (admin: string, why: string) => new RunError({ message: `${admin}: ${why}` })
 
 // What `fetch` throws says nothing; the reason is at the bottom of its causes.
 const whyNot = (error: unknown): string => {
-  const { cause, code, errors, message } = error as { // read only to look for these four; all may be missing
+  const { cause, code, errors, message } = error as {
+    // read only to look for these four; all may be missing
     readonly cause?: unknown
     readonly code?: unknown
     readonly errors?: ReadonlyArray<unknown>
@@ -126,7 +136,12 @@ const shown = 50
 const table = (head: ReadonlyArray<string>, all: ReadonlyArray<ReadonlyArray<string | number>>): string => {
   const rows = [head, ...all.slice(0, shown).map((row) => row.map((cell) => oneLine(String(cell))))]
   const widths = head.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)))
-  const lines = rows.map((row) => row.map((cell, at) => cell.padEnd(widths[at]!)).join("  ").trimEnd())
+  const lines = rows.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at]!))
+      .join("  ")
+      .trimEnd(),
+  )
   if (all.length === 0) lines.push("(none)")
   if (all.length > shown) lines.push(`and ${all.length - shown} more; --json prints all`)
   return `${lines.join("\n")}\n`

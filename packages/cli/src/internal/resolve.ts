@@ -78,4 +78,6 @@ const shown = (raw: unknown): unknown =>
   typeof raw === "string" ? raw.replace(/\/\/[^/@]*@/, "//***@").replace(/\?.*$/, "?***") : raw
 
 const missing = (flag: string, { expected }: Setting<unknown>) =>
-  new UsageError({ message: `--${flag} is required: expected ${expected}; ${variable(flag)} and the config file can give it too` })
+  new UsageError({
+    message: `--${flag} is required: expected ${expected}; ${variable(flag)} and the config file can give it too`,
+  })

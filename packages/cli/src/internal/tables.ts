@@ -6,7 +6,10 @@ import { configFile, flagOnly, optional, required, setting } from "./setting.ts"
 import * as Values from "./values.ts"
 
 const shared = {
-  config: configFile(Values.path, { metavar: "FILE", description: "settings as JSON or YAML; the keys are flag names" }),
+  config: configFile(Values.path, {
+    metavar: "FILE",
+    description: "settings as JSON or YAML; the keys are flag names",
+  }),
   "log-level": setting(Values.choice("trace", "debug", "info", "warning", "error", "none"), "info", {
     metavar: "LEVEL",
     description: "trace, debug, info, warning, error or none",

@@ -53,7 +53,8 @@ export const count = (from: number, to: number): Kind<number> =>
     expected: `a whole number from ${from} to ${to}`,
     type: Schema.Int,
     read: (raw) => {
-      const number = typeof raw === "number" ? raw : typeof raw === "string" && /^\d{1,15}$/.test(raw) ? Number(raw) : NaN
+      const number =
+        typeof raw === "number" ? raw : typeof raw === "string" && /^\d{1,15}$/.test(raw) ? Number(raw) : NaN
       return Number.isInteger(number) && number >= from && number <= to ? number : undefined
     },
     write: (number) => number,

@@ -5,9 +5,12 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
+import type * as EventSchema from "../EventSchema.ts"
 import type { OnLost } from "../Link.ts"
 import { Generation } from "./generation.ts"
 import type { LinkError } from "./linkError.ts"
+
+type Reason = typeof EventSchema.Reason.Type
 
 export interface Dialling<A, E, R> {
   readonly connect: Effect.Effect<A, E, R>
@@ -18,7 +21,7 @@ export interface Dialling<A, E, R> {
   /** The failure when time is up. */
   readonly timeout: () => Effect.Effect<never, LinkError>
   /** Hears of the end, perhaps before the attempt is over. */
-  readonly gone: (generation: Generation<A>, why: string) => void
+  readonly gone: (generation: Generation<A>, why: string, reason?: Reason) => void
   readonly run: (effect: Effect.Effect<unknown>) => void
 }
 
@@ -40,7 +43,7 @@ const register = <A, E, R>(of: Dialling<A, E, R>, connection: A, scope: Scope.Cl
     const generation = new Generation(connection, scope)
     of.lost?.(
       connection,
-      (why) => of.gone(generation, why),
+      (why, reason) => of.gone(generation, why, reason),
       (effect) => of.run(Effect.forkIn(effect, scope, { startImmediately: true })),
     )
     return generation.ended === undefined ? Effect.succeed(generation) : Effect.fail(generation.ended)

@@ -18,20 +18,24 @@ export class Reporter implements Probe {
   readonly #target: string
   readonly #stats: Targets.Stats
   readonly #held: { readonly refs: number }
-  readonly #unlist: () => void
+  #unlist: (() => void) | undefined
   #state: Connectivity.State = "Idle"
   #attempts = 0
   #lostAt: number | undefined
   #lastError: string | null = null
 
-  constructor(context: Context.Context<never>, program: string, target: string, held: { readonly refs: number }) {
+  constructor(
+    context: Context.Context<never>,
+    of: { readonly program: string; readonly target: string; readonly listed?: boolean | undefined },
+    held: { readonly refs: number },
+  ) {
     this.#context = context
-    this.#program = program
-    this.#target = target
-    this.#stats = Targets.enter(context, target)
-    this.#stats.states[this.#state]++
+    this.#program = of.program
+    this.#target = of.target
     this.#held = held
-    this.#unlist = Context.get(context, Telemetry).add(this)
+    this.#stats = Targets.enter(context, of.target)
+    this.#stats.states[this.#state]++
+    if (of.listed !== false) this.#unlist = Context.get(context, Telemetry).add(this)
   }
 
   /** For lists; a link is its own probe. */
@@ -94,7 +98,7 @@ export class Reporter implements Probe {
 
   /** The link is closed: its row goes, and its target's series with the last link. */
   leave(): void {
-    this.#unlist()
+    this.#unlist?.()
     this.#stats.states[this.#state]--
     this.#stats.leave()
   }

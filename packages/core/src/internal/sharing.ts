@@ -42,7 +42,7 @@ class Entry<A, E> {
     unused: (self: Entry<A, E>) => Effect.Effect<void>,
   ) {
     this.target = at.target
-    this.report = new Reporter(at.context, at.program, at.target, this)
+    this.report = new Reporter(at.context, at, this)
     this.remove = () => remove(this)
     this.release = Effect.suspend(() => (--this.refs > 0 ? Effect.void : unused(this)))
   }
@@ -159,7 +159,7 @@ export class Sharing<K, A, E, R> implements LinkMap<K, A, E> {
         connectTimeout,
         context: this.#context,
         timeout: () => Effect.fail((timeout = LinkErrors.connectTimeout(entry.target))),
-        gone: (generation, why) => this.#gone(entry, generation, why),
+        gone: (generation, why, reason) => this.#gone(entry, generation, why, reason),
         run: (effect) => void this.#run(effect),
       },
       scope,
@@ -217,9 +217,9 @@ export class Sharing<K, A, E, R> implements LinkMap<K, A, E> {
     })
   }
 
-  #gone(entry: Entry<A, E>, generation: Generation<A>, why: string): void {
+  #gone(entry: Entry<A, E>, generation: Generation<A>, why: string, reason = Classify.reasonOf(why)): void {
     if (!generation.end(LinkErrors.lost(entry.target, why)) || entry.generation !== generation) return
-    entry.report.lost(Classify.reasonOf(why), why, this.#clock.currentTimeMillisUnsafe() - generation.readyAt)
+    entry.report.lost(reason, why, this.#clock.currentTimeMillisUnsafe() - generation.readyAt)
     entry.leave()
     const closing = this.#run(Scope.close(generation.scope, Exit.void))
     this.#closing.add(closing)

@@ -15,7 +15,7 @@ import type * as Connectivity from "../Connectivity.ts"
 import type { Link, Options } from "../Link.ts"
 import { Broadcast } from "./broadcast.ts"
 import * as Classify from "./classify.ts"
-import { dial } from "./dial.ts"
+import { dial, type Dialling } from "./dial.ts"
 import type { Generation } from "./generation.ts"
 import * as LinkErrors from "./linkError.ts"
 import type { LinkError } from "./linkError.ts"
@@ -57,7 +57,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     this.#context = context
     this.#clock = Context.get(context, Clock.Clock)
     this.#pacer = new Pacer(options.backoff ?? defaultBackoff, options.hurry ?? "250 millis")
-    this.#report = new Reporter(context, options.program ?? "app", this.target, this)
+    this.#report = new Reporter(context, { ...options, program: options.program ?? "app" }, this)
     if (options.eager === true) this.begin()
   }
 
@@ -195,7 +195,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       if (this.#current === undefined) this.#move("Connecting")
       const attempt = this.#report.connecting()
       const { connect, connectTimeout, lost } = this.#options
-      const gone = (generation: Generation<A>, why: string) => this.#gone(generation, why)
+      const gone: Dialling<A, E, R>["gone"] = (generation, why, reason) => this.#gone(generation, why, reason)
       const run = (effect: Effect.Effect<unknown>) => void this.#run(effect)
       const attempting = dial({ connect, context: this.#context, lost, connectTimeout, timeout, gone, run }, scope)
       const settle = Effect.fnUntraced({ self: this }, function* (exit: Exit.Exit<Generation<A>, E | LinkError>) {
@@ -235,7 +235,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       const { classify = Classify.classify, isRetryable = () => true } = this.#options
       // Our own errors are never the dial's: `timeout` is compared by identity, a `LinkError` says that the connection was lost.
       const result = own && error !== undefined && error === timeout ? "timeout" : own ? "other" : classify(error as E)
-      const worthwhile = own || isRetryable(error as E)
+      const worthwhile = this.#options.redial !== false && (own || isRetryable(error as E))
       const now = this.#now()
       const input = error ?? LinkErrors.lost(this.target, Classify.describe(cause))
       this.#failure = error === undefined && Cause.hasInterrupts(cause) ? Cause.fail(input) : cause
@@ -253,17 +253,18 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     })
   }
 
-  #gone(generation: Generation<A>, why: string): void {
+  #gone(generation: Generation<A>, why: string, reason = Classify.reasonOf(why)): void {
     const error = LinkErrors.lost(this.target, why)
     if (!generation.end(error)) return
     if (this.#draining?.delete(generation) === true) return this.#closeScope(generation.scope)
     if (this.#current !== generation) return
     this.#current = undefined
-    this.#report.lost(Classify.reasonOf(why), why, this.#now() - generation.readyAt)
+    this.#report.lost(reason, why, this.#now() - generation.readyAt)
     this.#failure = Cause.fail(error)
     if (this.#isStable(generation)) this.#pacer.reset()
     else if (!this.#dialling) this.#flap = error
     this.#closeScope(generation.scope)
+    if (this.#options.redial === false) return this.#move("TransientFailure")
     this.#move(this.#flap === undefined ? "Connecting" : "TransientFailure")
     this.begin()
   }
