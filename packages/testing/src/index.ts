@@ -1,0 +1,1 @@
+export * as Sim from "./Sim.ts"

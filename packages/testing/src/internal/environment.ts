@@ -1,0 +1,60 @@
+/**
+ * What an exploration takes from its surroundings: `HOLDFAST_RUNS`, `HOLDFAST_SEED` and `HOLDFAST_TIME`, which win over options so
+ * that a failure can be run again without touching the test; else a fixed seed in CI and a fresh one elsewhere.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import type { Options } from "../Sim.ts"
+
+/** How long to explore, and from where. */
+export interface Budget {
+  readonly seed: number
+  readonly runs: number
+  /** Real milliseconds. */
+  readonly time: number
+}
+
+/** The budget of one exploration. */
+export const budget = (options: Pick<Options, "runs" | "seed" | "time">): Budget => {
+  const time = variable("HOLDFAST_TIME")
+  const limit = time === undefined ? options.time : duration(time)
+  // Who gives a time wants it used.
+  const runs = whole("HOLDFAST_RUNS") ?? options.runs ?? (limit === undefined ? 200 : Infinity)
+  if (!(runs >= 1)) throw new RangeError(`an exploration takes at least one run, not ${runs}`)
+  return {
+    seed: whole("HOLDFAST_SEED") ?? options.seed ?? (inCI() ? 0 : fresh()),
+    runs,
+    time: limit === undefined ? Infinity : Duration.toMillis(limit),
+  }
+}
+
+/** Milliseconds of the real clock, for differences. */
+export const realMillis = (): number => Number(Effect.runSync(Clock.monotonicTimeNanos)) / 1e6
+
+// Small enough to be typed.
+const fresh = (): number => Effect.runSync(Random.nextIntBetween(0, 999_999_999))
+
+const variable = (name: string): string | undefined => {
+  const value = typeof process === "undefined" ? undefined : process.env[name]
+  return value === "" ? undefined : value
+}
+
+const inCI = (): boolean => !["false", "0", undefined].includes(variable("CI"))
+
+const whole = (name: string): number | undefined => {
+  const text = variable(name)
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (Number.isSafeInteger(value)) return value
+  throw new RangeError(`${name} must be a whole number, not ${text}`)
+}
+
+const duration = (text: string): Duration.Duration =>
+  // A duration in words is what the option takes; everything else is refused by the same parser.
+  Option.getOrThrowWith(
+    Duration.fromInput(text as Duration.Input),
+    () => new RangeError(`HOLDFAST_TIME must be like "30 seconds", not ${text}`),
+  )

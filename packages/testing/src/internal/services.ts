@@ -1,0 +1,23 @@
+/**
+ * The services of a run: everything that would otherwise be real or shared between runs.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Metric from "effect/Metric"
+import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
+import * as Chance from "./chance.ts"
+import * as References from "./references.ts"
+
+/** What one run provides to its program. */
+export const context = (seed: number, clock: Clock.Clock, scheduler: Scheduler.Scheduler): Context.Context<never> => {
+  const entropy = Chance.make(seed, "entropy")
+  return Context.empty().pipe(
+    Context.add(Scheduler.Scheduler, scheduler),
+    Context.add(Clock.Clock, clock),
+    Context.add(Random.Random, Chance.random(Chance.make(seed, "random"))),
+    Context.add(Metric.MetricRegistry, new Map()),
+    Context.add(References.Entropy, { bytes: (count) => Chance.bytes(entropy, count) }),
+    Context.add(References.Telemetry, References.registry()),
+  )
+}

@@ -1,0 +1,124 @@
+/**
+ * One run from beginning to end: start the program, let what can run do so, move the time when nothing can, and say what is left.
+ * Everything happens inside one call; there is no event loop in here.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Run, RunOptions, World } from "../Sim.ts"
+import * as Chance from "./chance.ts"
+import * as Clock from "./clock.ts"
+import * as Escapes from "./escapes.ts"
+import * as Fibers from "./fibers.ts"
+import * as Hash from "./hash.ts"
+import * as Moment from "./moment.ts"
+import * as RealWorld from "./realWorld.ts"
+import * as Scheduler from "./scheduler.ts"
+import * as Services from "./services.ts"
+import { Stuck, type Waiting } from "./stuck.ts"
+import * as Timers from "./timers.ts"
+
+/** Runs a program once. */
+export const simulate = <A, E>(program: Effect.Effect<A, E, World>, options: RunOptions = {}): Run<A, E> => {
+  const { preempt, seed } = checked(options)
+  const moment = Moment.make()
+  const timers = Timers.make()
+  const hash = Hash.make()
+  const escapes = Escapes.make(moment)
+  const trace: Array<Scheduler.Decision> = []
+  const fibers = Fibers.make(moment, options.trace === true)
+  const stepper = Scheduler.make({
+    moment,
+    fibers,
+    hash,
+    chance: Chance.make(seed, "order"),
+    preempt,
+    trace: options.trace === true ? trace : undefined,
+  })
+
+  // Everything that is due at the same instant can run in any order, so all of it becomes ready at once.
+  const advance = () => {
+    moment.now = timers.next()
+    hash.mix(Math.floor(moment.now))
+    hash.mix(Math.floor(moment.now / 2 ** 32))
+    hash.mix(Math.floor((moment.now % 1) * 1e6))
+    while (timers.next() === moment.now) stepper.ready(timers.pop()!.wake)
+  }
+
+  // Answers why it stopped before `done`.
+  const drive = (done: () => boolean, until: number, steps: number): Stuck["reason"] | undefined => {
+    while (!done()) {
+      if (!stepper.idle()) {
+        if (moment.steps >= steps) return "OutOfSteps"
+        stepper.step()
+      } else if (timers.next() === Infinity) return "Deadlock"
+      else if (timers.next() > until) return "OutOfTime"
+      else advance()
+    }
+    return undefined
+  }
+
+  const waiting = (): ReadonlyArray<Waiting> => {
+    const alive = fibers.alive()
+    const names = new Map([[1, "main"], ...alive.map((known) => [known.number, Fibers.nameOf(known)] as const)])
+    return alive.map((known) => ({
+      name: names.get(known.number)!,
+      by: known.by === undefined ? undefined : (names.get(known.by) ?? `#${known.by}, which has ended`),
+      since: known.since,
+      where: Fibers.whereIs(known),
+      escape: escapes.of(known),
+    }))
+  }
+
+  const stuck = (reason: Stuck["reason"]): Stuck => {
+    const fibers = waiting()
+    const escaped = escapes.all().length > 0 || fibers.some(({ escape }) => escape !== undefined)
+    return new Stuck({
+      reason: reason === "Deadlock" && escaped ? "Escaped" : reason,
+      at: moment.now,
+      waiting: fibers,
+      escapes: escapes.all(),
+      suspects: escapes.suspects(),
+      canSee: RealWorld.canSee(),
+    })
+  }
+
+  return RealWorld.watch(escapes.add, () => {
+    const services = Services.context(seed, Clock.make(moment, timers), stepper.scheduler)
+    let exit: Exit.Exit<A, E> | undefined
+    stepper.start(() => {
+      Effect.runForkWith(services)(Effect.scoped(program)).addObserver((ended) => (exit = ended))
+    })
+    const reason = drive(
+      () => exit !== undefined,
+      Duration.toMillis(options.atMost ?? "1 hour"),
+      options.maxSteps ?? 1_000_000,
+    )
+    // What ends by itself now, without any more time, is on its way out and no leak.
+    if (reason === undefined) drive(stepper.idle, moment.now, moment.steps + settling)
+    const run = {
+      exit: reason === undefined ? exit! : Exit.die(stuck(reason)),
+      hash: hash.text(),
+      now: moment.now,
+      steps: moment.steps,
+      leaked: reason === undefined ? waiting() : [],
+      escapes: [...escapes.all()],
+      trace: [...trace],
+    }
+    // A fiber that is left must not be resumed by something real once the run is over.
+    for (const { fiber } of fibers.alive()) fiber.interruptUnsafe()
+    drive(() => false, Infinity, moment.steps + cleaning)
+    return run
+  })
+}
+
+// Bounds for what has no other: decisions after the end of the program, and after the interruption of what it left.
+const settling = 10_000
+const cleaning = 100_000
+
+const checked = ({ preempt = 0.1, seed = 0 }: RunOptions) => {
+  if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a whole number, not ${seed}`)
+  // A fiber that is overtaken at every operation never does one.
+  if (!(preempt >= 0 && preempt < 1)) throw new RangeError(`preempt must be at least 0 and below 1, not ${preempt}`)
+  return { preempt, seed }
+}
