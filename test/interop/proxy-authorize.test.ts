@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Acceptor, Proxy } from "@holdfast/websocket"
-import { Context, Deferred, Effect, Fiber, Layer, Logger, Queue } from "effect"
+import { type Acceptor, Proxy } from "@holdfast/websocket"
+import { Deferred, Effect, Fiber, Logger, Queue } from "effect"
 import * as Pages from "./kit/pages.ts"
 import { connect, upstream } from "./kit/peers.ts"
 import { proxied } from "./kit/proxied.ts"
@@ -117,23 +117,6 @@ describe("a client that authorize", () => {
       yield* proxy.close
       assert.strictEqual((yield* Fiber.join(next)).status, 503)
       assert.deepStrictEqual(lines, [])
-    }),
-  )
-})
-
-describe("a handler of an acceptor", () => {
-  it.live("that ends without an answer is a 503 for the client; later answers do nothing", () =>
-    Effect.gen(function* () {
-      const acceptor = Context.get(yield* Layer.build(Acceptor.layer()), Acceptor.Acceptor)
-      yield* acceptor.serve({
-        upgrade: (client) =>
-          client.path === "/twice"
-            ? Effect.andThen(client.reject(409, "once"), client.reject(410, "twice"))
-            : Effect.void,
-      })
-      const refusal = (path: string) => Effect.flip(connect(`ws://${acceptor.address}${path}`))
-      assert.strictEqual((yield* refusal("/")).status, 503)
-      assert.deepStrictEqual((yield* refusal("/twice")).body, "once\n")
     }),
   )
 })

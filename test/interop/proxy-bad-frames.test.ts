@@ -32,6 +32,13 @@ const crimes: Readonly<Record<string, readonly [code: number, bytes: (make: type
     1009,
     (make) => Buffer.concat([make(Buffer.alloc(64 * KiB), { opcode: 2, fin: false }), make("x", { opcode: 0 })]),
   ],
+  "a message in more fragments than anybody needs": [
+    1008,
+    (make) => {
+      const part = make("x", { opcode: opcode.continuation, fin: false })
+      return Buffer.concat([make("x", { fin: false }), ...Array.from({ length: 16_384 }, () => part)])
+    },
+  ],
   "the announcement of a huge message": [1009, (make) => huge(make === frame)],
 }
 

@@ -177,7 +177,8 @@ describe("a closed proxy", () => {
         dialling.write(Raw.upgradeRequest())
         yield* up.accepted
         yield* proxy.close
-        for (const client of [idle.client, stalled.client, silent, dialling]) client.socket.destroy()
+        yield* Effect.all([idle.client.closed, silent.closed, dialling.closed])
+        stalled.client.socket.destroy() // it does not read, so it cannot see that it was cut
       }).pipe(Effect.scoped)
       yield* eventually(() => up.open() === 0)
       yield* eventually(() => busy() <= before)

@@ -3,12 +3,12 @@ import type { AddressInfo } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Acceptor } from "@holdfast/websocket"
-import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import WebSocket, { WebSocketServer } from "ws"
 import * as Pages from "./kit/pages.ts"
 import { connect, echo, upstream } from "./kit/peers.ts"
-import { proxied, proxiedOn } from "./kit/proxied.ts"
+import { proxiedOn } from "./kit/proxied.ts"
 import * as Raw from "./kit/raw.ts"
 
 // A server that is not the proxy's, and what it answers by itself.
@@ -239,35 +239,4 @@ describe("a proxy on the server of an Effect app", () => {
       assert.strictEqual((yield* Effect.flip(connect(`${url}/live/room`))).status, 404)
     }),
   )
-})
-
-describe("an acceptor on its own port", () => {
-  it.live("says which address is taken", () =>
-    Effect.gen(function* () {
-      const first = yield* proxied({ upstream: "ws://127.0.0.1:9" })
-      const exit = yield* Effect.exit(Layer.build(Acceptor.layer({ listen: first.address })))
-      assert.isTrue(Exit.isFailure(exit))
-      assert.include(`${Exit.isFailure(exit) && exit.cause}`, `cannot listen on ${first.address}: the port is in use`)
-    }),
-  )
-
-  it.live("gives its port back when its scope closes", () =>
-    Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(Acceptor.layer(), scope)
-      const { address } = Context.get(context, Acceptor.Acceptor)
-      yield* Scope.close(scope, Exit.void)
-      const again = yield* Layer.build(Acceptor.layer({ listen: address }))
-      assert.strictEqual(Context.get(again, Acceptor.Acceptor).address, address)
-    }),
-  )
-
-  for (const listen of ["nonsense", "127.0.0.1", "127.0.0.1:99999", ":80", "::1:80", "127.0.0.1:-1"]) {
-    it.live(`does not listen on ${listen}`, () =>
-      Effect.gen(function* () {
-        const error = yield* Effect.flip(Effect.scoped(Layer.build(Acceptor.layer({ listen }))))
-        assert.include(error.message, "expected HOST:PORT")
-      }),
-    )
-  }
 })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Proxy } from "@holdfast/websocket"
 import { Effect } from "effect"
-import { upstream } from "./kit/peers.ts"
+import { connect, upstream } from "./kit/peers.ts"
 import { proxied } from "./kit/proxied.ts"
 import * as Raw from "./kit/raw.ts"
 
@@ -92,6 +92,29 @@ describe("the client's headers", () => {
       assert.notInclude(Object.keys(one.headers).join(), "x-forwarded")
       const two = yield* asked({ "X-Forwarded-For": "1.1.1.1" }, { forwarded: false })
       assert.strictEqual(two.headers["x-forwarded-for"], "1.1.1.1")
+    }),
+  )
+})
+
+describe("two proxies in a row", () => {
+  it.live("are as one: one connection id, both named, cookies and codes as they were", () =>
+    Effect.gen(function* () {
+      const up = yield* upstream()
+      up.server.on("headers", (lines) => lines.push("Set-Cookie: a=1", "Set-Cookie: b=2"))
+      const inner = yield* proxied({ upstream: `${up.url}/inner` })
+      const outer = yield* proxied({ upstream: `${inner.url}/outer` })
+      const client = yield* connect(`${outer.url}/room?id=1`, ["one"])
+      const peer = yield* up.accepted
+      assert.strictEqual(peer.http.url, "/inner/outer/room?id=1")
+      assert.strictEqual(peer.http.headers["x-forwarded-for"], "127.0.0.1, 127.0.0.1")
+      assert.strictEqual(peer.http.headers["x-forwarded-host"], `${outer.address}, ${inner.address}`)
+      assert.strictEqual(peer.http.headers["x-connection-id"], client.http.headers["x-connection-id"])
+      assert.deepStrictEqual(client.http.headers["set-cookie"], ["a=1", "b=2"])
+      assert.strictEqual(client.ws.protocol, "one")
+      yield* peer.send("hello")
+      assert.strictEqual(yield* client.next, "hello")
+      peer.ws.close(4001, "bye")
+      assert.deepStrictEqual(yield* client.closed, { code: 4001, reason: "bye" })
     }),
   )
 })

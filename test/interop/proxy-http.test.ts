@@ -33,10 +33,9 @@ describe("a plain request", () => {
   it.live("carries the end-to-end headers both ways and leaves out those of each hop", () =>
     Effect.gen(function* () {
       const { proxy, up } = yield* forwarding(({ response }) => {
-        response.writeHead(418, [
-          ...["Set-Cookie", "a=1", "Set-Cookie", "b=2", "X-Real", "yes", "Keep-Alive", "timeout=77"],
-          ...["X-Resume-Token", "forged", "X-Connection-Id", "forged", "Connection", "X-Hop", "X-Hop", "secret"],
-        ])
+        const forged = { "X-Resume-Token": "forged", "X-Connection-Id": "forged" }
+        const hop = { Connection: "X-Hop", "X-Hop": "secret", "Keep-Alive": "timeout=77" }
+        response.writeHead(418, { "Set-Cookie": ["a=1", "b=2"], "X-Real": "yes", ...forged, ...hop })
         response.end()
       })
       const page = yield* Pages.get(proxy.address, {
@@ -196,6 +195,17 @@ describe("a client of a plain request that leaves", () => {
       const { proxy, up } = yield* forwarding()
       const request = yield* Pages.start(proxy.address, { method: "POST" })
       request.write("a part")
+      const visit = yield* up.visited
+      request.destroy()
+      yield* Effect.callback<void>((resume) => void visit.response.once("close", () => resume(Effect.void)))
+    }),
+  )
+
+  it.live("after its whole question takes its request with it as well", () =>
+    Effect.gen(function* () {
+      const { proxy, up } = yield* forwarding()
+      const request = yield* Pages.start(proxy.address)
+      request.end()
       const visit = yield* up.visited
       request.destroy()
       yield* Effect.callback<void>((resume) => void visit.response.once("close", () => resume(Effect.void)))

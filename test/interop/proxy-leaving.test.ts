@@ -1,7 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Acceptor, type Transport } from "@holdfast/websocket"
-import { Context, Deferred, Effect, Fiber, Layer, Queue } from "effect"
-import { eventually } from "./kit/eventually.ts"
+import { Effect, Fiber } from "effect"
 import { frame, opcode } from "./kit/frames.ts"
 import { connect, upstream } from "./kit/peers.ts"
 import { proxied } from "./kit/proxied.ts"
@@ -107,87 +105,6 @@ describe("frames that a client sends right behind its request", () => {
       const peer = yield* up.accepted
       assert.strictEqual(yield* peer.next, "early")
       assert.deepStrictEqual(yield* peer.closed, { code: 4001, reason: "" })
-    }),
-  )
-})
-
-// An acceptor without a proxy: its user listens when it likes.
-const accepting = Effect.gen(function* () {
-  const transports = yield* Queue.unbounded<Transport.Transport>()
-  const release = yield* Deferred.make<void>()
-  const context = yield* Layer.build(Acceptor.layer())
-  const acceptor = Context.get(context, Acceptor.Acceptor)
-  yield* acceptor.serve({
-    upgrade: (it) =>
-      it.accept().pipe(
-        Effect.tap((transport) => Queue.offer(transports, transport)),
-        Effect.andThen(Deferred.await(release)),
-        Effect.scoped,
-        Effect.ignore,
-      ),
-  })
-  return { address: acceptor.address, accepted: Queue.take(transports) }
-})
-
-describe("an accepted transport", () => {
-  for (const [when, early] of [
-    ["before", true],
-    ["after", false],
-  ] as const) {
-    it.live(`keeps frames that were sent ${when} its 101 until somebody listens`, () =>
-      Effect.gen(function* () {
-        const { accepted, address } = yield* accepting
-        const client = yield* Raw.dial(address)
-        const frames = Array.from({ length: 50 }, (_, at) => frame(`message ${at}`))
-        client.write(Raw.upgradeRequest(), ...(early ? frames : []))
-        yield* Raw.head(client)
-        if (!early) client.write(...frames)
-        const transport = yield* accepted
-        yield* Effect.sleep("20 millis") // long enough for frames to be lost
-        const heard: Array<string> = []
-        const frame0 = (it: Transport.Frame) => void heard.push(Buffer.from(it.bytes()).toString())
-        transport.listen({ frame: frame0, writable: () => {}, closed: () => {} })
-        yield* eventually(() => heard.length === 50)
-        assert.deepStrictEqual(
-          heard,
-          Array.from({ length: 50 }, (_, at) => `message ${at}`),
-        )
-      }),
-    )
-  }
-
-  it.live("is not read while nobody listens: a large sender has to wait", () =>
-    Effect.gen(function* () {
-      const { accepted, address } = yield* accepting
-      const client = yield* Raw.dial(address)
-      client.write(Raw.upgradeRequest(), frame("early"))
-      yield* Raw.head(client)
-      yield* accepted
-      const full = frame(Buffer.alloc(1024 * 1024), { opcode: 2 })
-      for (let at = 0; at < 16; at++) client.write(full)
-      yield* Effect.sleep("100 millis") // far longer than reading them all takes
-      assert.isAbove(client.socket.writableLength, 1024 * 1024)
-    }),
-  )
-
-  it.live("gives away what it got even if the client is gone when somebody listens", () =>
-    Effect.gen(function* () {
-      const { accepted, address } = yield* accepting
-      const client = yield* Raw.dial(address)
-      client.write(Raw.upgradeRequest())
-      yield* Raw.head(client)
-      client.write(frame("one"), frame("two"))
-      const transport = yield* accepted
-      yield* Effect.sleep("20 millis") // they are in the socket
-      client.reset()
-      yield* transport.closed
-      const heard: Array<unknown> = []
-      transport.listen({
-        frame: (it) => heard.push(Buffer.from(it.bytes()).toString()),
-        writable: () => {},
-        closed: (info) => heard.push(info.code),
-      })
-      assert.deepStrictEqual(heard, ["one", "two", 1006])
     }),
   )
 })

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Acceptor } from "@holdfast/websocket"
 import { Context, Effect, Exit, Redacted } from "effect"
 import * as Certificates from "./kit/certificates.ts"
+import * as Pages from "./kit/pages.ts"
 import { connect, echo, upstream } from "./kit/peers.ts"
 import { proxied } from "./kit/proxied.ts"
 import * as Raw from "./kit/raw.ts"
@@ -154,7 +155,9 @@ describe.runIf(possible)("a proxy that listens with TLS", () => {
 const secured = Effect.fnUntraced(function* (options: Https.ServerOptions = {}) {
   const server = yield* Effect.acquireRelease(
     Effect.callback<Https.Server>((resume) => {
-      const listening = Https.createServer({ ...of("first"), ...options })
+      const listening = Https.createServer({ ...of("first"), ...options }, (request, response) =>
+        response.end(`page ${request.url}`),
+      )
       listening.listen(0, "127.0.0.1", () => resume(Effect.succeed(listening)))
     }),
     (listening) =>
@@ -189,6 +192,20 @@ describe.runIf(possible)("a wss upstream", () => {
         assert.include(JSON.stringify(yield* proxy.event("Failed")), '"result":"tls"')
       }
       assert.strictEqual(up.server.clients.size, 0)
+    }),
+  )
+
+  it.live("is asked plain requests over TLS too, and a 502 when it cannot be trusted", () =>
+    Effect.gen(function* () {
+      const { url } = yield* secured({ ca, requestCert: true, rejectUnauthorized: true })
+      const trusting = { http: "forward", upstreamTls: { ca, ...shown("friend") } } as const
+      const proxy = yield* proxied({ upstream: url, ...trusting })
+      const page = yield* Pages.get(proxy.address, { path: "/a?b" })
+      assert.deepStrictEqual([page.status, page.body.toString()], [200, "page /a?b"])
+      for (const upstreamTls of [{ ca }, { ca: rogue.ca, ...shown("friend") }, undefined]) {
+        const other = yield* proxied({ upstream: url, http: "forward", upstreamTls })
+        assert.strictEqual((yield* Pages.get(other.address)).status, 502)
+      }
     }),
   )
 

@@ -55,7 +55,13 @@ describe("a direction, whatever the receiver takes", () => {
           to.room = Infinity
           way.flush()
           assert.deepStrictEqual(to.sent, came)
-          assert.deepStrictEqual(traffic, { messages: came.length, bytes, lostMessages: 0, heldMessages: 0, heldBytes: 0 })
+          assert.deepStrictEqual(traffic, {
+            messages: came.length,
+            bytes,
+            lostMessages: 0,
+            heldMessages: 0,
+            heldBytes: 0,
+          })
         }
       }),
     { arbitrary: { runs: 300, seed: 1 } },

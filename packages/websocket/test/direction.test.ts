@@ -40,7 +40,13 @@ describe("a direction", () => {
     push(way, "d")
     to.room = 9
     way.flush()
-    assert.deepStrictEqual([to.sent, from.asked], [["a", "b", "c", "d"], ["pause", "resume"]])
+    assert.deepStrictEqual(
+      [to.sent, from.asked],
+      [
+        ["a", "b", "c", "d"],
+        ["pause", "resume"],
+      ],
+    )
     assert.deepStrictEqual(traffic, { messages: 4, bytes: 4, lostMessages: 0, heldMessages: 0, heldBytes: 0 })
   })
 

@@ -76,9 +76,12 @@ describe("headers to the client", () => {
     assert.deepStrictEqual(Headers.toClient({ "set-cookie": ["a=1, x", "b=2"] }), { "set-cookie": ["a=1, x", "b=2"] }))
 
   it("drop a header that `Connection` lists whatever the case, spaces and empty elements", () =>
-    assert.deepStrictEqual(Headers.toClient({ connection: ", X-One ,,x-TWO", "x-one": "1", "x-two": "2", "x-3": "3" }), {
-      "x-3": "3",
-    }))
+    assert.deepStrictEqual(
+      Headers.toClient({ connection: ", X-One ,,x-TWO", "x-one": "1", "x-two": "2", "x-3": "3" }),
+      {
+        "x-3": "3",
+      },
+    ))
 })
 
 describe("list", () => {

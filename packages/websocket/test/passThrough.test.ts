@@ -135,12 +135,19 @@ describe("a joined session", () => {
       client.room = 0
       client.unsent = 7
       upstream.receive("abc")
-      assert.deepStrictEqual([session.row()].map((it) => it._tag === "Session" && it.bufferedBytes), [10])
+      assert.deepStrictEqual(
+        [session.row()].map((it) => it._tag === "Session" && it.bufferedBytes),
+        [10],
+      )
       client.polite = false
       upstream.end(1000)
       assert.deepStrictEqual(session.row(), {
         ...row,
-        ...{ state: "Closing", clientConnected: true, upstreamState: "Shutdown", bufferedMessages: 1, bufferedBytes: 10 },
+        state: "Closing",
+        clientConnected: true,
+        upstreamState: "Shutdown",
+        bufferedMessages: 1,
+        bufferedBytes: 10,
       })
     }),
   )
@@ -184,6 +191,20 @@ describe("the end of the proxy", () => {
       upstream.drained()
       yield* settled
       assert.deepStrictEqual([upstream.sent, words(upstream)], [["a"], ["close 4001 enough"]])
+    }),
+  )
+
+  it.effect("loses what comes after the goodbye, and says so", () =>
+    Effect.gen(function* () {
+      const { client, down, fork, session, settled, up, upstream } = yield* joined
+      client.polite = false
+      upstream.polite = false
+      fork(session.shutdown)
+      yield* settled
+      client.receive("late")
+      upstream.receive("late")
+      assert.deepStrictEqual([up.lostMessages, up.heldMessages], [1, 0])
+      assert.deepStrictEqual([down.lostMessages, down.heldMessages], [1, 0])
     }),
   )
 

@@ -68,11 +68,3 @@ export const get = Effect.fnUntraced(function* (address: string, options: Http.R
   request.end()
   return yield* answer(request)
 })
-
-/** All bytes of a body. */
-export const body = (message: Http.IncomingMessage): Effect.Effect<Buffer> =>
-  Effect.callback((resume) => {
-    const chunks: Array<Buffer> = []
-    message.on("data", (chunk: Buffer) => chunks.push(chunk))
-    message.on("end", () => resume(Effect.succeed(Buffer.concat(chunks))))
-  })

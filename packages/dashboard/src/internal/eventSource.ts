@@ -12,8 +12,6 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Guard from "./guard.ts"
 
-
-
 const replayed = 1024
 const quiet = "15 seconds"
 const mostReaders = 64

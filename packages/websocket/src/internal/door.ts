@@ -44,7 +44,10 @@ export const make = (options: { readonly path: string; readonly accepting: Ws.Ac
           Effect.suspend(() => {
             detach(response, socket)
             const pending = { request, socket, head: Buffer.concat([head, ...early.stop()]) }
-            return options.accepting.accept(pending, { protocol: answer?.protocol ?? "", headers: answer?.headers ?? {} })
+            return options.accepting.accept(pending, {
+              protocol: answer?.protocol ?? "",
+              headers: answer?.headers ?? {},
+            })
           }),
       })
       settle(run, incoming, early.gone)
@@ -66,7 +69,10 @@ export const make = (options: { readonly path: string; readonly accepting: Ws.Ac
       const { request = upgradeRequired, upgrade } = handlers
       yield* Effect.acquireRelease(
         Effect.sync(() => {
-          current = { upgrade: (it) => fork(upgrade(it)), request: (it) => fork(request(it)) }
+          current = {
+            upgrade: (it) => fork(supervised(() => upgrade(it))),
+            request: (it) => fork(supervised(() => request(it))),
+          }
         }),
         () => {
           current = undefined
@@ -87,6 +93,10 @@ export const refuseUpgrade = (
 ): void => respond(rawResponse(request, socket), status, why, headers)
 
 type Run = ReturnType<typeof Effect.runFork>
+
+// A bug of a handler, even one that throws, is the problem of one client, and is seen.
+const supervised = <R>(handle: () => Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
+  Effect.tapDefect(Effect.suspend(handle), (defect) => Effect.logError("the handler of a client died", defect))
 
 const retryLater = { "retry-after": "1" }
 
@@ -168,7 +178,10 @@ const malformed = (request: Http.IncomingMessage) => {
     return bad(426, "only WebSocket version 13 is spoken", { "sec-websocket-version": "13" })
   }
   const offered = headers["sec-websocket-protocol"]?.split(",") ?? []
-  if (offered.some((token) => !/^[\t ]*[!#$%&'*+\-.0-9A-Z^_`|a-z~]+[\t ]*$/.test(token)) || new Set(protocols(request)).size < offered.length) {
+  if (
+    offered.some((token) => !/^[\t ]*[!#$%&'*+\-.0-9A-Z^_`|a-z~]+[\t ]*$/.test(token)) ||
+    new Set(protocols(request)).size < offered.length
+  ) {
     return bad(400, "`Sec-WebSocket-Protocol` must list distinct tokens")
   }
   return undefined

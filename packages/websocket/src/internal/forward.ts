@@ -19,14 +19,14 @@ export const forward = (
 ): Effect.Effect<void, TransportError> =>
   Effect.callback<void, TransportError>((resume) => {
     const url = new URL(target.url)
-    const { request: send } = url.protocol === "https:" ? Https : Http
+    const { request: send } = url.protocol === "wss:" || url.protocol === "https:" ? Https : Http
     const connectTimeout = Duration.toMillis(Duration.fromInputUnsafe(target.connectTimeout))
     const onward = send({
       method: request.method,
       hostname: url.hostname.replace(/^\[|\]$/g, ""),
       port: url.port,
       path: target.url.slice(url.origin.length) || "/",
-      headers: target.headers as Http.OutgoingHttpHeaders, // readonly arrays are only read
+      headers: { ...(target.headers as Http.OutgoingHttpHeaders), ...framing(request) }, // readonly arrays are only read
       timeout: connectTimeout,
       ca: target.tls?.ca,
       cert: target.tls?.cert,
@@ -53,3 +53,10 @@ export const forward = (
     pipeline(request, onward, () => {}) // errors of either end arrive above
     return Effect.sync(() => onward.destroy())
   })
+
+// Node frames no body of a GET or DELETE by itself: unframed, it would be the upstream's next request. And a client may have
+// `Connection` list its `Content-Length`, which takes it off with the headers of the hop.
+const framing = ({ headers }: Http.IncomingMessage): Http.OutgoingHttpHeaders => {
+  if (headers["content-length"] !== undefined) return { "content-length": headers["content-length"] }
+  return headers["transfer-encoding"] === undefined ? {} : { "transfer-encoding": "chunked" }
+}

@@ -62,7 +62,12 @@ export const toClient = (headers: Headers): Record<string, string | ReadonlyArra
 
 /** The elements of a comma-separated header. */
 export const list = (value: string | undefined): ReadonlyArray<string> =>
-  value === undefined ? [] : value.split(",").map((token) => token.trim()).filter((token) => token !== "")
+  value === undefined
+    ? []
+    : value
+        .split(",")
+        .map((token) => token.trim())
+        .filter((token) => token !== "")
 
 const tokens = (value: string | undefined) => list(value).map((token) => token.toLowerCase())
 

@@ -1,6 +1,7 @@
 /**
  * Platform file: Node's HTTP server as an acceptor, on a port of its own or inside somebody else's server.
  */
+import { createPrivateKey, X509Certificate } from "node:crypto"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import type { AddressInfo } from "node:net"
@@ -35,10 +36,18 @@ export const listen = Effect.fnUntraced(function* (
   return {
     address: written(server.address()),
     maxMessage,
-    serve: (handlers) => door.serve(handlers, Effect.sync(() => void server.close())),
+    serve: (handlers) =>
+      door.serve(
+        handlers,
+        Effect.sync(() => void server.close()),
+      ),
     replaceTls: (tls) =>
       attempt(at, () => {
-        if (server instanceof Https.Server) server.setSecureContext(tlsOptions(tls))
+        if (!(server instanceof Https.Server)) throw new Error("it listens without TLS")
+        if ((tls.clientCa === undefined) !== (options.tls?.clientCa === undefined)) {
+          throw new Error("client certificates cannot be switched on or off while it listens")
+        }
+        server.setSecureContext(tlsOptions(tls))
       }),
   }
 })
@@ -59,7 +68,8 @@ export const join = Effect.fnUntraced(function* (
     address: path,
     maxMessage,
     serve: (handlers) => door.serve(handlers, Effect.void),
-    replaceTls: () => Effect.fail(new ListenError({ address: path, why: "the server is yours, and so is its certificate" })),
+    replaceTls: () =>
+      Effect.fail(new ListenError({ address: path, why: "the server is yours, and so is its certificate" })),
   }
 })
 
@@ -67,13 +77,16 @@ const create = (options: ListenOptions, at: string): Effect.Effect<Http.Server, 
   const headersTimeout = Duration.toMillis(Duration.fromInputUnsafe(options.handshakeTimeout ?? "10 seconds"))
   const limits = {
     headersTimeout,
+    requestTimeout: Math.max(300_000, headersTimeout), // Node's default, or what it insists on
     maxHeaderSize: Bytes.toNumber(options.headerBytes ?? "16KiB"),
     // Node looks for late headers this often; its default of 30 seconds would be the real deadline.
     connectionsCheckingInterval: Math.max(50, Math.min(1000, headersTimeout / 4)),
   }
   const { tls } = options
   return attempt(at, () =>
-    tls === undefined ? Http.createServer(limits) : Https.createServer({ ...limits, ...tlsOptions(tls) }),
+    tls === undefined
+      ? Http.createServer(limits)
+      : Https.createServer({ ...limits, handshakeTimeout: headersTimeout, ...tlsOptions(tls) }),
   )
 }
 
@@ -83,16 +96,27 @@ const attempt = <A>(address: string, make: () => A): Effect.Effect<A, ListenErro
     catch: (error) => new ListenError({ address, why: error instanceof Error ? error.message : String(error) }),
   })
 
-const tlsOptions = (tls: Tls): Https.ServerOptions => ({
-  cert: tls.cert,
-  key: Redacted.value(tls.key),
-  ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
-})
+const tlsOptions = ({ cert, clientCa, key }: Tls): Https.ServerOptions => {
+  // Node takes an empty or half-written file for none at all, and then fails every handshake.
+  const authority = clientCa === undefined ? undefined : new X509Certificate(clientCa)
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(Redacted.value(key)))) {
+    throw new Error("the key is not that of the certificate")
+  }
+  return {
+    cert,
+    key: Redacted.value(key),
+    ...(authority === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  }
+}
 
 const bind = (server: Http.Server, host: string, port: number, address: string): Effect.Effect<void, ListenError> =>
   Effect.callback((resume) => {
     const failed = (error: NodeJS.ErrnoException) =>
-      resume(Effect.fail(new ListenError({ address, why: error.code === "EADDRINUSE" ? "the port is in use" : error.message })))
+      resume(
+        Effect.fail(
+          new ListenError({ address, why: error.code === "EADDRINUSE" ? "the port is in use" : error.message }),
+        ),
+      )
     server.once("error", failed)
     server.listen(port, host, () => {
       server.off("error", failed)
@@ -115,26 +139,36 @@ const written = (address: AddressInfo | string | null): string => {
   return address.family === "IPv6" ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`
 }
 
+// The `upgrade` listeners that are only there to answer what no proxy takes.
+const last = new WeakSet<object>()
+
 // Before any listener sees the event: Effect's own upgrade listener answers 404 to paths it does not route.
 const claim = (server: Http.Server, path: string, door: Door.Door): (() => void) => {
   const inherited = server.emit
+  let released = false
   const emit = (event: string, ...args: ReadonlyArray<unknown>): boolean => {
     const request = args[0]
-    if (request instanceof Http.IncomingMessage && Target.isBelow(path, request.url ?? "")) {
+    if (!released && request instanceof Http.IncomingMessage && Target.isBelow(path, request.url ?? "")) {
       // Node's own contract for the arguments of these two events.
-      if (event === "upgrade") return door.upgrade(...(args as Parameters<typeof door.upgrade>)), true
-      if (event === "request") return door.request(...(args as Parameters<typeof door.request>)), true
+      if (event === "upgrade") return (door.upgrade(...(args as Parameters<typeof door.upgrade>)), true)
+      if (event === "request") return (door.request(...(args as Parameters<typeof door.request>)), true)
     }
     return Reflect.apply(inherited, server, [event, ...args])
   }
   server.emit = emit
   // Without a listener Node treats upgrades as plain requests; with ours alone, those of other paths must be answered here.
   const other = (request: Http.IncomingMessage, socket: Parameters<typeof door.upgrade>[1]) => {
-    if (server.listenerCount("upgrade") === 1) Door.refuseUpgrade(request, socket, 404, "nothing takes WebSockets here")
+    const all = server.listeners("upgrade")
+    if (all[0] !== other || !all.every((one) => last.has(one))) return
+    socket.on("error", () => {}) // its close event tells
+    Door.refuseUpgrade(request, socket, 404, "nothing takes WebSockets here")
   }
+  last.add(other)
   server.on("upgrade", other)
   return () => {
-    server.emit = inherited
+    released = true
+    // Who has wrapped us since still calls us: then everything passes.
+    if (server.emit === emit) server.emit = inherited
     server.off("upgrade", other)
   }
 }

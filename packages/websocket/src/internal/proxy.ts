@@ -52,7 +52,10 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
       const turn = Effect.suspend(() => {
         queued = false
         return registry.dialling(
-          Effect.timeoutOrElse(dialled, { duration: deadline - registry.now(), orElse: () => Effect.fail(silent(name)) }),
+          Effect.timeoutOrElse(dialled, {
+            duration: deadline - registry.now(),
+            orElse: () => Effect.fail(silent(name)),
+          }),
         )
       })
       const impatience = Effect.suspend(() => (queued ? Effect.fail(busy) : Effect.never))
@@ -86,7 +89,10 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
       ? refuse(it, busy)
       : Effect.gen(function* () {
           const scope = yield* Scope.make()
-          yield* establish(it, scope).pipe(Scope.provide(scope), Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
+          yield* establish(it, scope).pipe(
+            Scope.provide(scope),
+            Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+          )
         }).pipe(
           registry.admit,
           Effect.catch((refusal) => refuse(it, refusal)),
@@ -94,7 +100,9 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
 
   const request = (it: Request) =>
     authorize(it).pipe(
-      Effect.andThen(it.forward({ ...onward(it), answerHeaders: HeaderRules.toClient, connectTimeout: handshakeTimeout })),
+      Effect.andThen(
+        it.forward({ ...onward(it), answerHeaders: HeaderRules.toClient, connectTimeout: handshakeTimeout }),
+      ),
       Effect.catch((refusal) => refuse(it, refusal)),
     )
 
@@ -123,8 +131,16 @@ const refuse = (client: Incoming, refusal: Refusal | Rejected | TransportError):
 
 const parseUpstream = (upstream: string): URL => {
   const url = URL.canParse(upstream) ? new URL(upstream) : undefined
-  if (url === undefined || !/^wss?:$/.test(url.protocol) || url.hash !== "" || url.username !== "" || url.password !== "") {
-    throw new TypeError(`upstream: expected a ws:// or wss:// URL without credentials and fragment, got ${JSON.stringify(upstream)}`)
+  if (
+    url === undefined ||
+    !/^wss?:$/.test(url.protocol) ||
+    url.hash !== "" ||
+    url.username !== "" ||
+    url.password !== ""
+  ) {
+    throw new TypeError(
+      `upstream: expected a ws:// or wss:// URL without credentials and fragment, got ${JSON.stringify(upstream)}`,
+    )
   }
   return url
 }

@@ -21,7 +21,9 @@ export interface Registry {
   /** Counts a client until the effect ends, or until its session does if it got one. */
   readonly admit: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Reports the dial. */
-  readonly dialling: <R>(dial: Effect.Effect<Transport, TransportError, R>) => Effect.Effect<Transport, TransportError, R>
+  readonly dialling: <R>(
+    dial: Effect.Effect<Transport, TransportError, R>,
+  ) => Effect.Effect<Transport, TransportError, R>
   readonly joined: (session: Session) => void
   readonly left: (session: Session, ends: Ends) => void
 }
@@ -52,11 +54,17 @@ export const make = Effect.fnUntraced(function* (options: {
     admit: (self) =>
       Effect.suspend(() => {
         waiting++
-        return Effect.ensuring(self, Effect.sync(() => waiting--))
+        return Effect.ensuring(
+          self,
+          Effect.sync(() => waiting--),
+        )
       }),
     dialling: report.dialling,
     joined: (session) => {
-      open.set(session, { since: report.now(), unlist: Context.get(context, Telemetry.Telemetry).add({ row: session.row }) })
+      open.set(session, {
+        since: report.now(),
+        unlist: Context.get(context, Telemetry.Telemetry).add({ row: session.row }),
+      })
     },
     left: (session, ends) => {
       const entry = open.get(session)

@@ -30,10 +30,11 @@ export const make = (context: Context.Context<never>, target: string, open: () =
 
   const ended = (attempt: number, started: number, why: { readonly result: Result; readonly text: string } | null) => {
     busy--
-    lastError = why === null ? null : why.text
+    if (why !== leftEarly) lastError = why === null ? null : why.text
     const tookMillis = now() - started
     if (why === null) emit({ _tag: "Connected", ...about(), attempt, tookMillis, downMillis: null })
-    else emit({ _tag: "Failed", ...about(), attempt, tookMillis, result: why.result, why: why.text, retryInMillis: null })
+    else
+      emit({ _tag: "Failed", ...about(), attempt, tookMillis, result: why.result, why: why.text, retryInMillis: null })
   }
 
   const state = () => stateOf(open(), busy, lastError)
@@ -64,10 +65,13 @@ const told = ({ code, reason }: Ends["client"]): string => (reason === "" ? `${c
 
 type Result = typeof EventSchema.Result.Type
 
+/** Says nothing about the upstream. */
+const leftEarly = { result: "other", text: "the client left before the answer" } as const
+
 const failure = (exit: Exit.Exit<unknown, TransportError>) => {
   if (Exit.isSuccess(exit)) return null
   const error = Exit.findErrorOption(exit)
-  if (Option.isNone(error)) return { result: "other" as const, text: "the client left before the answer" }
+  if (Option.isNone(error)) return leftEarly
   const { reason } = error.value
   return { result: result(reason), text: reason.message }
 }
@@ -98,7 +102,9 @@ export const measures = (of: {
 }): ReadonlyArray<Measure> => [
   gauge("holdfast_open_connections", { target: of.name }, of.sessions),
   ...states.map((name) =>
-    gauge("holdfast_connection_state", { target: of.name, state: snakeCase(name) }, () => (of.state() === name ? 1 : 0)),
+    gauge("holdfast_connection_state", { target: of.name, state: snakeCase(name) }, () =>
+      of.state() === name ? 1 : 0,
+    ),
   ),
   ...traffic({ target: of.name, direction: "up" }, of.up),
   ...traffic({ target: of.name, direction: "down" }, of.down),
@@ -112,5 +118,15 @@ const traffic = (at: Record<string, string>, of: Traffic): ReadonlyArray<Measure
   gauge("holdfast_buffer_bytes", at, () => of.heldBytes),
 ]
 
-const gauge = (name: string, attributes: Record<string, string>, value: () => number): Measure => ({ type: "gauge", name, attributes, value })
-const counter = (name: string, attributes: Record<string, string>, value: () => number): Measure => ({ type: "counter", name, attributes, value })
+const gauge = (name: string, attributes: Record<string, string>, value: () => number): Measure => ({
+  type: "gauge",
+  name,
+  attributes,
+  value,
+})
+const counter = (name: string, attributes: Record<string, string>, value: () => number): Measure => ({
+  type: "counter",
+  name,
+  attributes,
+  value,
+})

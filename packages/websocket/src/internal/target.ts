@@ -7,7 +7,8 @@
 export const refusal = (target: string): string | undefined => {
   if (!target.startsWith("/")) return "the request target must be a path; absolute URLs are not proxied"
   if (target.startsWith("//") || target.includes("\\")) return "the request target must not name a host"
-  if (!/^[\x21-\x7e]*$/.test(target) || target.includes("#")) return "the request target has characters that must be escaped"
+  if (!/^[\x21-\x7e]*$/.test(target) || target.includes("#"))
+    return "the request target has characters that must be escaped"
   const path = pathOf(target)
   // Servers exist that decode `%2F` and `%5C` before they look for `..`.
   if (path.split(/\/|%2f|%5c/i).some((segment) => segment.replace(/%2e/gi, ".") === "..")) {

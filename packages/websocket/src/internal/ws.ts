@@ -22,11 +22,9 @@ const closeTimeout = 10_000
 const shared = { perMessageDeflate: false, closeTimeout, maxFragments: 16_384, maxBufferedChunks: 262_144 } as const
 
 /** Opens a WebSocket that is cut when the scope closes. */
-export const dial = Effect.fnUntraced(function* (target: Target): Effect.fn.Return<
-  Transport,
-  TransportError,
-  Scope.Scope
-> {
+export const dial = Effect.fnUntraced(function* (
+  target: Target,
+): Effect.fn.Return<Transport, TransportError, Scope.Scope> {
   const url = new URL(target.url)
   const dialled = yield* Effect.acquireRelease(
     Effect.sync(() => open(target, url)),
@@ -164,15 +162,18 @@ const about = (socket: WebSocket, protocol: string, headers: Headers): SocketTra
       process.nextTick(uncork)
     },
     unsentBytes: () => {
-      const buffered = socket.bufferedAmount
-      return buffered === 0 ? 0 : Math.max(1, Math.min(buffered, raw?._handle?.writeQueueSize ?? buffered))
+      const writing = raw?._writableState?.writelen ?? 0
+      return socket.bufferedAmount - writing + Math.min(writing, raw?._handle?.writeQueueSize ?? writing)
     },
     flush: (done) => void raw?.write("", () => done()),
   }
 }
 
-// libuv's own count falls while one large write makes progress; the stream's only when it is finished.
-type Raw = Socket & { readonly _handle?: { readonly writeQueueSize: number } | null }
+// The stream counts a write as a whole until it is finished; libuv's own count falls while a large one makes progress.
+type Raw = Socket & {
+  readonly _writableState?: { readonly writelen?: number }
+  readonly _handle?: { readonly writeQueueSize: number } | null
+}
 
 /** What to say in the 101. */
 export interface Answer {

@@ -35,7 +35,7 @@ export class FakeSocket extends EventEmitter implements SocketLike {
   /** The system takes so many bytes; as with `ws`, the callbacks of finished writes run after the buffer shrank. */
   take(bytes = this.bufferedAmount): void {
     this.bufferedAmount -= bytes
-    for (let rest = bytes; this.#writes.length > 0; ) {
+    for (let rest = bytes; this.#writes.length > 0;) {
       const write = this.#writes[0]!
       const part = Math.min(rest, write.left)
       rest -= part
