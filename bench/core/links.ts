@@ -14,7 +14,7 @@ const sharing = Effect.gen(function* () {
   yield* map.get("key")
   yield* RcMap.get(rc, "key")
   const context = yield* Effect.context<never>()
-  const repeat = (once: Effect.Effect<unknown>) => (operations: number) =>
+  const repeat = (once: Effect.Effect<unknown, Link.LinkError>) => (operations: number) =>
     Effect.runPromiseWith(context)(
       Effect.gen(function* () {
         for (let i = 0; i < operations; i++) yield* once

@@ -34,10 +34,7 @@ describe("ReplayBuffer", () => {
               model = model.filter((item) => item.seq > seq)
               continue
             }
-            while (overflow === "DropOldest" && !fits(step.size)) {
-              model.shift()
-              dropped++
-            }
+            if (overflow === "DropOldest") for (; !fits(step.size); dropped++) model.shift()
             const taken = !failed && fits(step.size)
             if (!taken && !failed && overflow !== "Backpressure") dropped++
             if (!taken && overflow === "Fail") failed = true

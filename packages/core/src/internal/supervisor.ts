@@ -151,7 +151,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       this.#flap = undefined
       if (flap !== undefined && !(yield* this.#pacer.failed(flap, this.#now(), false))) return
       for (let again = true; again;) {
-        yield* this.#due
+        yield* this.#due()
         again = yield* this.#attempt
       }
     })
@@ -166,7 +166,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
   }
 
   /** Waits until the next attempt may start; shorter when somebody hurries. */
-  get #due(): Effect.Effect<void> {
+  #due(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const wait = this.#pacer.due(this.#patient > 0) - this.#now()
       if (wait <= 0) return Effect.void
@@ -179,7 +179,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
           Effect.raceFirst(Effect.sleep(wait), cut),
           Effect.sync(() => (this.#cut = undefined)),
         ),
-        this.#due,
+        this.#due(),
       )
     })
   }
@@ -376,7 +376,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     this.#report.moved(next)
     this.#state = next
     this.#broadcast.send(next)
-    if (this.#waiters !== undefined) for (const look of [...this.#waiters]) look()
+    if (this.#waiters !== undefined) for (const look of Array.from(this.#waiters)) look()
   }
 
   #isStable(generation: Generation<A>): boolean {
