@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Acceptor, type Transport } from "@holdfast/websocket"
-import { Context, Deferred, Effect, Exit, Layer, Queue, Scope } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Layer, Queue, Scope } from "effect"
 import { eventually } from "./kit/eventually.ts"
 import { frame } from "./kit/frames.ts"
 import { connect } from "./kit/peers.ts"
@@ -141,4 +141,13 @@ describe("an acceptor on its own port", () => {
       }),
     )
   }
+})
+
+describe("an acceptor's options", () => {
+  it.live("that are impossible are named", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(Layer.build(Acceptor.layer({ maxMessage: 0 })))
+      assert.match(String(Exit.isFailure(exit) && Cause.squash(exit.cause)), /maxMessage must be at least 1 byte/)
+    }),
+  )
 })

@@ -1,5 +1,5 @@
 /**
- * What one side of the proxy is told when the other side ends: spec/websocket.md section 5.8. Pure.
+ * What one side of the proxy is told when the other side ends. Pure.
  */
 import type { CloseInfo } from "../Transport.ts"
 

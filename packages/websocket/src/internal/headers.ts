@@ -1,5 +1,5 @@
 /**
- * Which headers cross the proxy: end-to-end ones do, those of one hop and our own do not (DESIGN 5, RFC 9110 7.6.1). Pure.
+ * Which headers cross the proxy: end-to-end ones do, those of one hop and our own do not (RFC 9110 7.6.1). Pure.
  */
 import type { Headers } from "../Transport.ts"
 

@@ -28,7 +28,7 @@ export const listen = Effect.fnUntraced(function* (
       opened.closeAllConnections()
     }),
   )
-  const maxMessage = Bytes.toNumber(options.maxMessage ?? Ws.defaultMaxMessage)
+  const maxMessage = messageLimit(options)
   const door = Door.make({ path: "/", accepting: Ws.makeAccepting({ maxMessage }) })
   server.on("upgrade", door.upgrade)
   server.on("request", door.request)
@@ -58,7 +58,7 @@ export const join = Effect.fnUntraced(function* (
   options: Pick<Limits, "maxMessage"> & { readonly path?: string | undefined },
 ): Effect.fn.Return<Acceptor["Service"], never, Scope.Scope> {
   const path = options.path ?? "/"
-  const maxMessage = Bytes.toNumber(options.maxMessage ?? Ws.defaultMaxMessage)
+  const maxMessage = messageLimit(options)
   const door = Door.make({ path, accepting: Ws.makeAccepting({ maxMessage }) })
   yield* Effect.acquireRelease(
     Effect.sync(() => claim(server(), path, door)),
@@ -72,6 +72,12 @@ export const join = Effect.fnUntraced(function* (
       Effect.fail(new ListenError({ address: path, why: "the server is yours, and so is its certificate" })),
   }
 })
+
+const messageLimit = ({ maxMessage = Ws.defaultMaxMessage }: Limits): number => {
+  const bytes = Bytes.toNumber(maxMessage)
+  if (bytes < 1) throw new RangeError("maxMessage must be at least 1 byte; `ws` would take 0 for no limit at all")
+  return bytes
+}
 
 const create = (options: ListenOptions, at: string): Effect.Effect<Http.Server, ListenError> => {
   const headersTimeout = Duration.toMillis(Duration.fromInputUnsafe(options.handshakeTimeout ?? "10 seconds"))

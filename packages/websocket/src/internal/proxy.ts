@@ -2,19 +2,20 @@
  * The path of a client through the proxy: limits, authorize, dial, 101, join. And the way out: drain.
  */
 import * as Entropy from "@holdfast/core/Entropy"
-import * as Duration from "effect/Duration"
+import type { LinkError } from "@holdfast/core/Link"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import { Acceptor, type Incoming, type Request, type Upgrade } from "../Acceptor.ts"
 import * as Dialer from "../Dialer.ts"
 import type { Options, Rejected } from "../Proxy.ts"
-import { type Transport, TransportError, Unreachable } from "../Transport.ts"
+import type { Transport, TransportError } from "../Transport.ts"
 import * as HeaderRules from "./headers.ts"
 import * as PassThrough from "./passThrough.ts"
+import * as Reach from "./reach.ts"
 import * as Registry from "./registry.ts"
+import * as Reports from "./reports.ts"
 import * as Target from "./target.ts"
 
 /** Serves the acceptor in the context until the scope closes. */
@@ -24,11 +25,12 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
   const base = parseUpstream(options.upstream)
   const { authorize = () => Effect.succeed(""), forwarded = true, http = "refuse" } = options
   const { handshakeTimeout = "10 seconds", maxDials = 64, maxSessions = 10_000 } = options
-  const timeoutMillis = Duration.toMillis(Duration.fromInputUnsafe(handshakeTimeout))
   const name = nameOf(base)
-  const dials = yield* Semaphore.make(maxDials)
+  const reach = yield* Reach.make({ target: name, maxDials, timeout: handshakeTimeout })
   // Before the registry, so that it still runs while the registry drains.
-  const fork = yield* FiberSet.makeRuntime<never, void>()
+  const run = yield* FiberSet.makeRuntime<never, void>()
+  const fork = (effect: Effect.Effect<void>) =>
+    void run(Effect.tapDefect(effect, (defect) => Effect.logError("ending a session died", defect)))
   const registry = yield* Registry.make({ name, drainTimeout: options.drainTimeout ?? "10 seconds" })
 
   const onward = (client: Incoming) => ({
@@ -39,28 +41,14 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
 
   const dial = (upgrade: Upgrade, id: string) => {
     const { headers, ...target } = onward(upgrade)
-    const dialled = dialer.dial({
-      ...target,
-      headers: { ...headers, [HeaderRules.connectionId]: id },
-      protocols: upgrade.protocols,
-      maxMessage: acceptor.maxMessage,
-    })
-    // One deadline for queue and dial together: what the client waits for is its answer.
-    return Effect.suspend(() => {
-      const deadline = registry.now() + timeoutMillis
-      let queued = true
-      const turn = Effect.suspend(() => {
-        queued = false
-        return registry.dialling(
-          Effect.timeoutOrElse(dialled, {
-            duration: deadline - registry.now(),
-            orElse: () => Effect.fail(silent(name)),
-          }),
-        )
-      })
-      const impatience = Effect.suspend(() => (queued ? Effect.fail(busy) : Effect.never))
-      return Effect.raceFirst(dials.withPermit(turn), Effect.delay(impatience, timeoutMillis))
-    })
+    return reach(
+      dialer.dial({
+        ...target,
+        headers: { ...headers, [HeaderRules.connectionId]: id },
+        protocols: upgrade.protocols,
+        maxMessage: acceptor.maxMessage,
+      }),
+    )
   }
 
   const establish = Effect.fnUntraced(function* (upgrade: Upgrade, scope: Scope.Closeable) {
@@ -68,25 +56,27 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
     const id = acceptableId(upgrade.headers[HeaderRules.connectionId]) ?? (yield* Entropy.id(16))
     const upstream = yield* dial(upgrade, id)
     const client = yield* upgrade.accept({
-      protocol: upstream.protocol,
-      headers: { ...HeaderRules.toClient(upstream.headers), [HeaderRules.connectionId]: id },
+      protocol: upstream.transport.protocol,
+      headers: { ...HeaderRules.toClient(upstream.transport.headers), [HeaderRules.connectionId]: id },
     })
     join(id, client, upstream, scope)
   })
 
-  const join = (id: string, client: Transport, upstream: Transport, scope: Scope.Closeable) => {
+  const join = (id: string, client: Transport, upstream: Reach.Upstream, scope: Scope.Closeable) => {
     const { down, left, up } = registry
-    const end = (ends: PassThrough.Ends) => {
-      left(session, ends)
-      fork(Scope.close(scope, Exit.void))
+    const onEnd = (ends: PassThrough.Ends) => {
+      upstream.gone(...Reports.loss(ends))
+      // Before it has left: the proxy may be waiting for nothing else, and then nobody runs this any more.
+      fork(Effect.uninterruptible(Scope.close(scope, Exit.void)))
+      left(session)
     }
-    const session = PassThrough.join({ id, client, upstream, up, down, fork, onEnd: end })
+    const session = PassThrough.join({ id, client, upstream: upstream.transport, up, down, fork, onEnd })
     registry.joined(session)
   }
 
   const upgrade = (it: Upgrade) =>
     registry.admitted() >= maxSessions
-      ? refuse(it, busy)
+      ? refuse(it, Reach.busy)
       : Effect.gen(function* () {
           const scope = yield* Scope.make()
           yield* establish(it, scope).pipe(
@@ -109,20 +99,24 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
   yield* acceptor.serve({ upgrade, request: http === "forward" ? request : undefined })
 })
 
-interface Refusal {
-  readonly _tag: "Refusal"
-  readonly status: number
-  readonly why: string
-}
-const busy: Refusal = { _tag: "Refusal", status: 503, why: "too many sessions; try again later" }
-const silent = (target: string) =>
-  new TransportError({ reason: new Unreachable({ target, kind: "timeout", why: "no answer in time" }) })
+type Refusal = Rejected | TransportError | LinkError | typeof Reach.busy
 
-const refuse = (client: Incoming, refusal: Refusal | Rejected | TransportError): Effect.Effect<void> => {
-  if (refusal._tag !== "TransportError") {
-    return client.reject(refusal.status, refusal.why, refusal.status === 503 ? { "retry-after": "1" } : {})
+const refuse = (client: Incoming, refusal: Refusal): Effect.Effect<void> => {
+  switch (refusal._tag) {
+    case "Rejected":
+      return client.reject(refusal.status, refusal.why, refusal.status === 503 ? retryLater : {})
+    case "Busy":
+      return client.reject(503, "too many sessions; try again later", retryLater)
+    case "LinkError":
+      return client.reject(503, "shutting down", retryLater)
+    case "TransportError":
+      return unreached(client, refusal.reason)
   }
-  const { reason } = refusal
+}
+
+const retryLater = { "retry-after": "1" }
+
+const unreached = (client: Incoming, reason: TransportError["reason"]): Effect.Effect<void> => {
   if (reason._tag === "Refused") return client.reject(reason.status, reason.body, HeaderRules.toClient(reason.headers))
   return reason._tag === "Unreachable" && reason.kind === "timeout"
     ? client.reject(504, "the upstream did not answer in time")

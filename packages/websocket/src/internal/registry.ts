@@ -1,36 +1,26 @@
 /**
- * All sessions of one proxy: their numbers, what telemetry and events say of them, and how they end when the proxy closes.
+ * All sessions of one proxy: how many, how they are listed, and how they end when the proxy closes.
  */
+import * as Link from "@holdfast/core/Link"
 import * as Telemetry from "@holdfast/core/Telemetry"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { Transport, TransportError } from "../Transport.ts"
 import * as Direction from "./direction.ts"
-import type { Ends, Session } from "./passThrough.ts"
+import type { Session } from "./passThrough.ts"
 import * as Reports from "./reports.ts"
 
 export interface Registry {
-  readonly now: () => number
   readonly up: Direction.Traffic
   readonly down: Direction.Traffic
   /** Clients let in: waiting for their answer, or in a session. */
   readonly admitted: () => number
   /** Counts a client until the effect ends, or until its session does if it got one. */
   readonly admit: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Reports the dial. */
-  readonly dialling: <R>(
-    dial: Effect.Effect<Transport, TransportError, R>,
-  ) => Effect.Effect<Transport, TransportError, R>
   readonly joined: (session: Session) => void
-  readonly left: (session: Session, ends: Ends) => void
-}
-
-interface Open {
-  readonly since: number
-  readonly unlist: () => void
+  readonly left: (session: Session) => void
 }
 
 /** An empty registry; closing the scope drains it. */
@@ -39,15 +29,14 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly drainTimeout: Duration.Input
 }): Effect.fn.Return<Registry, never, Scope.Scope> {
   const context = yield* Effect.context<never>()
-  const open = new Map<Session, Open>()
-  const report = Reports.make(context, options.name, () => open.size)
+  const open = new Map<Session, () => void>()
+  const report = Reports.make(context, options.name)
   const [up, down] = [Direction.noTraffic(), Direction.noTraffic()]
   let waiting = 0
   let draining = false
   let emptied = () => {}
 
   const registry: Registry = {
-    now: report.now,
     up,
     down,
     admitted: () => waiting + open.size,
@@ -59,29 +48,20 @@ export const make = Effect.fnUntraced(function* (options: {
           Effect.sync(() => waiting--),
         )
       }),
-    dialling: report.dialling,
     joined: (session) => {
-      open.set(session, {
-        since: report.now(),
-        unlist: Context.get(context, Telemetry.Telemetry).add({ row: session.row }),
-      })
+      open.set(session, Context.get(context, Telemetry.Telemetry).add({ row: session.row }))
     },
-    left: (session, ends) => {
-      const entry = open.get(session)
-      if (entry === undefined) return
+    left: (session) => {
+      open.get(session)?.()
       open.delete(session)
-      entry.unlist()
-      report.lost(ends, entry.since)
       if (open.size === 0) emptied()
     },
   }
 
-  yield* Telemetry.register({
-    row: report.link,
-    measures: Reports.measures({ name: options.name, up, down, sessions: () => open.size, state: report.state }),
-  })
+  yield* Link.announce({ program: Reports.program, target: options.name })
   yield* Telemetry.register({
     row: () => ({ _tag: "Check", name: "proxy", ok: !draining, why: draining ? "draining" : "" }),
+    measures: Reports.measures(options.name, up, down),
   })
   yield* Effect.addFinalizer(() => {
     draining = true

@@ -32,7 +32,7 @@ export interface About {
   readonly flush: (done: () => void) => void
 }
 
-/** spec/websocket.md 5.6: writing stops at the high mark and goes on below the low one. */
+/** Writing stops at the high mark and goes on below the low one, in bytes. */
 export const highWatermark = 1024 * 1024
 const lowWatermark = 256 * 1024
 const OPEN = 1

@@ -1,6 +1,6 @@
 /**
  * Which upstream URL a client's request target stands for, and which targets are refused: a client chooses path and query,
- * never a host (spec/websocket.md 1.3, B15). Pure.
+ * never a host. Pure.
  */
 
 /** Why the target is refused, or `undefined` when it is fine. */

@@ -12,7 +12,7 @@ import type { Target } from "../Dialer.ts"
 import { Gone, type Headers, Refused, type Transport, TransportError, Unreachable } from "../Transport.ts"
 import * as SocketTransport from "./socketTransport.ts"
 
-/** spec/websocket.md section 7. */
+/** Browsers' DevTools send screenshots of several MiB; far more is a mistake or an attack. In bytes. */
 export const defaultMaxMessage = 16 * 1024 * 1024
 const bodyLimit = 64 * 1024
 
