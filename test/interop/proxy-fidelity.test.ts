@@ -2,7 +2,8 @@ import { createCipheriv } from "node:crypto"
 import { describe, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { holdfast } from "./kit/holdfast.ts"
-import { connect, echo } from "./kit/peers.ts"
+import { echoThread } from "./kit/echoThread.ts"
+import { connect } from "./kit/peers.ts"
 import { logUniform, MiB } from "./kit/sizes.ts"
 
 describe("the proxy's fidelity", () => {
@@ -10,8 +11,8 @@ describe("the proxy's fidelity", () => {
     "carries 10,000 text and 10,000 binary messages up and down, byte for byte",
     () =>
       Effect.gen(function* () {
-        const up = yield* echo
-        const program = yield* holdfast("proxy", "--upstream", up.url, "--listen", "127.0.0.1:0", "--admin", "off")
+        const up = yield* echoThread
+        const program = yield* holdfast("proxy", "--upstream", up, "--listen", "127.0.0.1:0", "--admin", "off")
         const { ws } = yield* connect(program.url("proxy"), [], { maxPayload: 2 * MiB })
         const all = yield* samples(10_000, text)
         const bytes = (sample: Sample) => (sample.binary ? binary : text).subarray(sample.from, sample.to)
