@@ -51,6 +51,12 @@ export const Reason = Schema.Literals([
 /** A connection went away. */
 export const Lost = define("Lost", { reason: Reason, why: Schema.String, upMillis: Schema.Number })
 
+/** The verdict about a peer's health changed. */
+export const Health = define("Health", {
+  status: Schema.Literals(["Unknown", "Serving", "NotServing"]),
+  why: Schema.String,
+})
+
 /** A program closes what is open. */
 export const Draining = define("Draining", { open: Schema.Int })
 
@@ -61,4 +67,4 @@ export const Drained = define("Drained", { closed: Schema.Int, cut: Schema.Int }
 export const Lagged = define("Lagged", { missed: Schema.Int })
 
 /** Every kind that core itself emits. The union is open: read unknown tags as `Events.Event`. */
-export const Known = Schema.Union([Connecting, Connected, Failed, Lost, Draining, Drained, Lagged])
+export const Known = Schema.Union([Connecting, Connected, Failed, Lost, Health, Draining, Drained, Lagged])

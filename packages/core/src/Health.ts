@@ -11,8 +11,10 @@ import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Connectivity from "./Connectivity.ts"
+import * as Events from "./Events.ts"
 import { Broadcast } from "./internal/broadcast.ts"
 import * as Classify from "./internal/classify.ts"
+import * as HealthMetrics from "./internal/healthMetrics.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /** In the words of grpc.health.v1. */
@@ -36,8 +38,10 @@ export interface Health {
 
 /** How to ask. */
 export interface Options<E, R> {
-  /** The name on the readiness page. Default: not listed there. */
+  /** The name on the readiness page, in events and in metrics. Default: it is in none of them. */
   readonly name?: string | undefined
+  /** Whose check it is, in events. Default `"app"`. */
+  readonly program?: string | undefined
   /** Succeeds when the peer serves. */
   readonly check: Effect.Effect<unknown, E, R>
   /** Longest one check may take. Default `"5 seconds"`. */
@@ -57,6 +61,7 @@ export const make = Effect.fnUntraced(function* <E, R>(
   const { check, fall = 1, name, rise = 1, timeout = "5 seconds" } = options
   const schedule = options.schedule ?? Schedule.jittered(Schedule.spaced("10 seconds"))
   const clock = yield* Clock.Clock
+  const report = yield* reporting(name, options.program ?? "app")
   const broadcast = new Broadcast<Verdict>()
   let verdict: Verdict = { status: "Unknown", at: clock.currentTimeMillisUnsafe() }
   let last: Status = "Unknown"
@@ -72,11 +77,19 @@ export const make = Effect.fnUntraced(function* <E, R>(
     // A bad verdict carries its newest cause; a good one none, also while failures are still being counted.
     const cause = Exit.isFailure(exit) && now === "NotServing" ? exit.cause : undefined
     verdict = { status: now, at, ...(cause === undefined ? {} : { cause }) }
-    if (now !== before) broadcast.send(verdict)
+    if (now === before) return
+    broadcast.send(verdict)
+    report.turned(verdict)
   }
 
   // A defect is an answer too: whoever asks a broken way learns nothing good.
-  const ask = Effect.map(Effect.exit(Effect.timeout(check, timeout)), heard)
+  const ask = Effect.suspend(() => {
+    const asked = clock.currentTimeMillisUnsafe()
+    return Effect.map(Effect.exit(Effect.timeout(check, timeout)), (exit) => {
+      report.checked(resultOf(exit), clock.currentTimeMillisUnsafe() - asked)
+      heard(exit)
+    })
+  })
   yield* Effect.addFinalizer(() => Effect.sync(() => broadcast.end()))
   if (name !== undefined) {
     yield* Telemetry.register({
@@ -84,7 +97,41 @@ export const make = Effect.fnUntraced(function* <E, R>(
     })
   }
   yield* Effect.forkScoped(Effect.forever(Effect.repeat(ask, schedule)), { startImmediately: true })
-  return { verdict: () => verdict, subscribe: Effect.suspend(() => broadcast.subscribe(verdict, false)) }
+  return {
+    verdict: () => verdict,
+    subscribe: broadcast.subscribe(
+      () => verdict,
+      () => false,
+    ),
+  }
+})
+
+const resultOf = (exit: Exit.Exit<unknown, unknown>) => {
+  if (Exit.isSuccess(exit)) return "ok"
+  return Cause.isTimeoutError(Cause.squash(exit.cause)) ? "timeout" : "failed"
+}
+
+/** Nothing for a check without a name. */
+const reporting = Effect.fnUntraced(function* (name: string | undefined, program: string) {
+  if (name === undefined) return { checked: () => {}, turned: () => {} }
+  const context = yield* Effect.context<never>()
+  const metrics = yield* Effect.acquireRelease(
+    Effect.sync(() => HealthMetrics.make(context, name)),
+    (made) => Effect.sync(() => made.remove()),
+  )
+  const { emit } = yield* Events.Events
+  const turned = (verdict: Verdict) => {
+    const event: Events.Known = {
+      _tag: "Health",
+      at: verdict.at,
+      program,
+      target: name,
+      status: verdict.status,
+      why: whyNot(verdict),
+    }
+    emit(event)
+  }
+  return { checked: metrics.checked, turned }
 })
 
 const whyNot = ({ cause, status }: Verdict): string => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Health, Telemetry } from "@holdfast/core"
-import { Effect, Ref, Schedule } from "effect"
+import { Events, Health, Telemetry } from "@holdfast/core"
+import { Effect, Layer, Metric, Ref, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 
 const every = Schedule.spaced("10 seconds")
@@ -73,6 +73,44 @@ describe("Health", () => {
       )
       assert.deepStrictEqual(yield* rows, [])
     }).pipe(Effect.provide(Telemetry.layer)),
+  )
+
+  it.effect("with a name counts its checks and tells when the verdict turns, until its scope closes", () =>
+    Effect.gen(function* () {
+      const answers = [Effect.void, Effect.fail("down"), Effect.never]
+      let next = 0
+      const check = Effect.suspend(() => answers[next++] ?? Effect.void)
+      const counts = Effect.map(Metric.snapshot, (all) =>
+        all.flatMap(({ attributes, id, ...metric }) =>
+          metric.type === "Counter" ? [[id, attributes?.["result"], metric.state.count]] : [],
+        ),
+      )
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* Health.make({ name: "db", program: "shop", check, schedule: every, timeout: "1 second" })
+          yield* TestClock.adjust("21 seconds")
+          const total = "holdfast_health_check_total"
+          assert.deepStrictEqual(yield* counts, [
+            [total, "ok", 1],
+            [total, "failed", 1],
+            [total, "timeout", 1],
+          ])
+        }),
+      )
+      assert.deepStrictEqual(yield* counts, [])
+      const told = (yield* Events.Events).history().map(({ event }) => event)
+      const about = { _tag: "Health", program: "shop", target: "db" }
+      assert.deepStrictEqual<ReadonlyArray<object>>(told, [
+        { ...about, at: 0, status: "Serving", why: "" },
+        { ...about, at: 10_000, status: "NotServing", why: "down" },
+      ])
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(Events.layer(), Telemetry.layer).pipe(
+          Layer.provideMerge(Layer.sync(Metric.MetricRegistry, () => new Map())),
+        ),
+      ),
+    ),
   )
 
   it.effect("tells changes of status only, and ends with its scope", () =>

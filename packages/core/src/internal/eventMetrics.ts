@@ -37,14 +37,16 @@ const update = (to: Target, event: Known): void => {
     case "Connected":
       to.count("holdfast_connection_attempts_total", "result", "ok")
       to.observe("holdfast_connect_duration_seconds", event.tookMillis, "result", "ok")
+      to.set("holdfast_next_attempt_timestamp_seconds", 0)
       if (event.downMillis === null) return
       to.count("holdfast_reconnects_total")
       return to.observe("holdfast_downtime_seconds", event.downMillis)
     case "Failed":
       to.count("holdfast_connection_attempts_total", "result", event.result)
       to.observe("holdfast_connect_duration_seconds", event.tookMillis, "result", event.result)
-      if (event.retryInMillis !== null) to.observe("holdfast_backoff_delay_seconds", event.retryInMillis)
-      return
+      if (event.retryInMillis === null) return to.set("holdfast_next_attempt_timestamp_seconds", 0)
+      to.set("holdfast_next_attempt_timestamp_seconds", (event.at + event.retryInMillis) / 1000)
+      return to.observe("holdfast_backoff_delay_seconds", event.retryInMillis)
     case "Lost":
       to.count("holdfast_disconnections_total", "reason", event.reason)
       return to.observe("holdfast_connection_duration_seconds", event.upMillis)
@@ -56,6 +58,7 @@ class Target {
   owners = 0
   readonly #name: string
   readonly #context: Context.Context<never>
+  readonly #gauges = new Map<string, Metric.Gauge<number>>()
   readonly #counters = new Map<string, Metric.Counter<number>>()
   readonly #histograms = new Map<string, Metric.Histogram<number>>()
 
@@ -84,7 +87,17 @@ class Target {
     metric.updateUnsafe(millis / 1000, this.#context)
   }
 
+  set(name: string, value: number): void {
+    let metric = this.#gauges.get(name)
+    if (metric === undefined) {
+      metric = Metric.gauge(name, { attributes: { target: this.#name } })
+      this.#gauges.set(name, metric)
+    }
+    metric.updateUnsafe(value, this.#context)
+  }
+
   remove(): void {
+    for (const metric of this.#gauges.values()) Metric.removeUnsafe(metric, this.#context)
     for (const metric of this.#counters.values()) Metric.removeUnsafe(metric, this.#context)
     for (const metric of this.#histograms.values()) Metric.removeUnsafe(metric, this.#context)
   }
