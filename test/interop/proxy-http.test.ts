@@ -56,6 +56,16 @@ describe("a plain request", () => {
     }),
   )
 
+  it.live("may offer to upgrade to something else than a WebSocket", () =>
+    Effect.gen(function* () {
+      const { proxy, up } = yield* forwarding(({ response }) => response.end("a page"))
+      const headers = { Connection: "Upgrade, HTTP2-Settings", Upgrade: "h2c", "HTTP2-Settings": "" }
+      const page = yield* Pages.get(proxy.address, { path: "/", headers })
+      assert.deepStrictEqual([page.status, page.body.toString()], [200, "a page"])
+      assert.notProperty((yield* up.visited).request.headers, "upgrade")
+    }),
+  )
+
   for (const [method, status, length] of [
     ["HEAD", 200, "5"],
     ["GET", 204, undefined],

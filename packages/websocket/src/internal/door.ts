@@ -110,7 +110,7 @@ const settle = (run: Run, incoming: Incoming, onGone: (leave: () => void) => voi
 }
 
 const upgradeRequired = (request: Request) =>
-  request.reject(426, "this port speaks WebSocket", { upgrade: "websocket", connection: "Upgrade" })
+  request.reject(426, "this port speaks WebSocket", { upgrade: "websocket", connection: "Upgrade, close" })
 
 const describe = (request: Http.IncomingMessage, response: Http.ServerResponse, path: string): Incoming => {
   const headers: Record<string, string> = {}

@@ -85,6 +85,8 @@ const create = (options: ListenOptions, at: string): Effect.Effect<Http.Server, 
     headersTimeout,
     requestTimeout: Math.max(300_000, headersTimeout), // Node's default, or what it insists on
     maxHeaderSize: Bytes.toNumber(options.headerBytes ?? "16KiB"),
+    // Some HTTP clients offer `Upgrade: h2c` with every request and mean a plain one. (Node before 22.21 does not ask: there it is 400.)
+    shouldUpgradeCallback: ({ headers }: Http.IncomingMessage) => headers.upgrade?.toLowerCase() === "websocket",
     // Node looks for late headers this often; its default of 30 seconds would be the real deadline.
     connectionsCheckingInterval: Math.max(50, Math.min(1000, headersTimeout / 4)),
   }
