@@ -15,6 +15,7 @@ import type * as EventSchema from "./EventSchema.ts"
 import type { LinkError } from "./internal/linkError.ts"
 import * as Patience from "./internal/patience.ts"
 import { Supervisor } from "./internal/supervisor.ts"
+import * as Targets from "./internal/targets.ts"
 
 export { Closed, ConnectTimeout, LinkError, Lost } from "./internal/linkError.ts"
 
@@ -65,7 +66,7 @@ export interface Options<A, E, R> extends Dial<A, E, R> {
   readonly isRetryable?: ((error: E) => boolean) | undefined
   /** Says why a dial failed, in the words of metrics. Default: from the error's `code` or `kind`, also inside `reason` and `cause`. */
   readonly classify?: ((error: E) => typeof EventSchema.Result.Type) | undefined
-  /** This long after it was last Ready, the link is parked in `TransientFailure` until `reconnect`. Default: never. */
+  /** So long after it was last Ready, or told to `reconnect`, it is parked in `TransientFailure` until `reconnect`. Default: never. */
   readonly giveUpAfter?: Duration.Input | undefined
   /** `"make"` dials first and swaps when Ready, `"break"` hangs up first. Default `"break"`. */
   readonly handover?: "break" | "make" | undefined
@@ -78,8 +79,6 @@ export interface Options<A, E, R> extends Dial<A, E, R> {
   readonly hurry?: Duration.Input | undefined
   /** `false`: one attempt when first used and one per `reconnect`; otherwise the link is parked. Default `true`. */
   readonly redial?: boolean | undefined
-  /** Whether it has a row of its own in lists; events and metrics it has anyway. Default `true`. */
-  readonly listed?: boolean | undefined
   /** Dial at once, instead of when first used. Once dialled a link stays connected either way. Default `false`. */
   readonly eager?: boolean | undefined
 }
@@ -92,6 +91,20 @@ export const make = <A, E, R>(
     Effect.acquireRelease(
       Effect.sync(() => new Supervisor(options, context)),
       (link) => link.close,
+    ),
+  )
+
+/**
+ * Lists a target, and keeps its row and its metrics, until the scope closes: also while there is no link to it. For owners of many
+ * short links to one target.
+ */
+export const announce = (of: { readonly target: string; readonly program?: string | undefined }) =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => Targets.enter(context, of.program ?? "app", of.target)),
+        (target) => Effect.sync(() => target.leave()),
+      ),
     ),
   )
 

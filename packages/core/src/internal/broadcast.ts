@@ -16,6 +16,7 @@ export class Broadcast<S> {
   send(value: S): void {
     if (this.#readers === undefined) return
     for (const reader of this.#readers) reader.push(value)
+    for (const reader of this.#readers) reader.wake()
   }
 
   /** Nothing comes after this; readers get what they have not read, then the end. */
@@ -24,12 +25,12 @@ export class Broadcast<S> {
     for (const reader of this.#readers) reader.end()
   }
 
-  /** A reader that starts with the value now. */
-  subscribe(now: S, over: boolean): Effect.Effect<Changes<S>, never, Scope.Scope> {
+  /** A reader that starts with the value at the moment from which it hears of changes. */
+  subscribe(now: () => S, over: () => boolean): Effect.Effect<Changes<S>, never, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.sync(() => {
-        const reader = new Reader(now)
-        if (over) reader.end()
+        const reader = new Reader(now())
+        if (over()) reader.end()
         this.#readers ??= new Set()
         this.#readers.add(reader)
         return reader
@@ -51,25 +52,29 @@ class Reader<S> {
   push(value: S): void {
     if (this.#unread.length < most) this.#unread.push(value)
     else this.#unread = [{ _tag: "Lagged", missed: count(this.#unread), now: value }]
-    this.#wake?.()
   }
 
   end(): void {
     this.#over = true
+    this.wake()
+  }
+
+  wake(): void {
     this.#wake?.()
   }
 
-  readonly pull: Changes<S> = Effect.callback((resume) => {
-    const look = () => {
-      const [first, ...rest] = this.#unread
-      if (first === undefined && !this.#over) return false
-      this.#wake = undefined
-      this.#unread = []
-      resume(first === undefined ? Cause.done() : Effect.succeed([first, ...rest]))
-      return true
-    }
-    if (look()) return
-    this.#wake = look
+  // Taken when it runs, not when it is woken: who is interrupted in between has lost nothing.
+  readonly pull: Changes<S> = Effect.suspend(() => {
+    const [first, ...rest] = this.#unread
+    if (first === undefined) return this.#over ? Cause.done() : Effect.andThen(this.#news, this.pull)
+    this.#unread = []
+    return Effect.succeed([first, ...rest] as const)
+  })
+
+  readonly #news: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.#unread.length > 0 || this.#over) return resume(Effect.void)
+    // A reader goes on in a turn of its own, not inside of what it hears about.
+    this.#wake = () => resume(Effect.yieldNow)
     return Effect.sync(() => void (this.#wake = undefined))
   })
 }

@@ -1,6 +1,7 @@
 /**
  * One attempt, for links and maps alike: connect in the generation's scope, bounded in time, and heard of when it ends.
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,6 +9,8 @@ import * as Scope from "effect/Scope"
 import type * as EventSchema from "../EventSchema.ts"
 import type { OnLost } from "../Link.ts"
 import { Generation } from "./generation.ts"
+import * as Classify from "./classify.ts"
+import * as LinkErrors from "./linkError.ts"
 import type { LinkError } from "./linkError.ts"
 
 type Reason = typeof EventSchema.Reason.Type
@@ -36,6 +39,12 @@ export const dial = <A, E, R>(
     Effect.flatMap((connection) => register(of, connection, scope)),
     Effect.timeoutOrElse({ duration: of.connectTimeout ?? "20 seconds", orElse: of.timeout }),
   )
+}
+
+/** Why an attempt failed, for those who waited: they were not interrupted, even if the attempt was. */
+export const failure = <E>(target: string, cause: Cause.Cause<E>): Cause.Cause<E | LinkError> => {
+  const reasons = cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
+  return reasons.length > 0 ? Cause.fromReasons(reasons) : Cause.fail(LinkErrors.lost(target, Classify.describe(cause)))
 }
 
 const register = <A, E, R>(of: Dialling<A, E, R>, connection: A, scope: Scope.Closeable) =>

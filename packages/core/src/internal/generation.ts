@@ -44,18 +44,24 @@ export class Generation<out A> {
           const cutOff = this.ended !== undefined && Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
           resume(cutOff ? Effect.fail(this.ended!) : exit)
         })
+        // It ended while the effect took its first steps, perhaps by them.
+        if (this.ended !== undefined) interrupt()
         return Fiber.interrupt(fiber)
       }),
     )
   }
 
-  /** Interrupts the users. The scope is the caller's to close. `false` when it had ended before. */
+  /** From now on nobody gets it. `false` when it had ended before. */
   end(error: LinkError): boolean {
     if (this.ended !== undefined) return false
     this.ended = error
+    return true
+  }
+
+  /** Interrupts the users of what has ended. Runs their finalizers, so it comes after everything that must be in order. */
+  dismiss(): void {
     const users = this.#users
     this.#users = undefined
     if (users !== undefined) for (const interrupt of users) interrupt()
-    return true
   }
 }

@@ -14,6 +14,7 @@ export class Pacer<in I> {
   #lastStart = Number.NEGATIVE_INFINITY
   #due = Number.NEGATIVE_INFINITY
   #mayHurry = false
+  #asked = false
 
   constructor(backoff: Schedule.Schedule<unknown, I>, hurry: Duration.Input) {
     this.#backoff = backoff
@@ -23,6 +24,12 @@ export class Pacer<in I> {
   /** An attempt starts. */
   began(now: number): void {
     this.#lastStart = now
+    this.#asked = false
+  }
+
+  /** Somebody asked for an attempt, and none has started since. */
+  get asked(): boolean {
+    return this.#asked
   }
 
   /** A stable connection forgets the past: the next attempt may start at once. */
@@ -45,12 +52,13 @@ export class Pacer<in I> {
 
   /** The earliest start of the next attempt. */
   due(hurried: boolean): number {
+    if (this.#asked) return Number.NEGATIVE_INFINITY
     return hurried && this.#mayHurry ? Math.min(this.#due, this.#lastStart + this.#hurry) : this.#due
   }
 
-  /** Somebody asked for an attempt now. */
+  /** Somebody asks for an attempt now, whatever else is found out before it starts. */
   skip(): void {
-    this.#due = Number.NEGATIVE_INFINITY
+    this.#asked = true
   }
 }
 

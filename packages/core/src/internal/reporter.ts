@@ -1,5 +1,5 @@
 /**
- * What a link tells: events, its row, and its part in the numbers of its target.
+ * What one link tells: events, and its part in the row and the numbers of its target.
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -8,67 +8,47 @@ import * as Effect from "effect/Effect"
 import type * as Connectivity from "../Connectivity.ts"
 import type * as EventSchema from "../EventSchema.ts"
 import * as Events from "../Events.ts"
-import { type Probe, type Row, Telemetry } from "../Telemetry.ts"
 import * as Targets from "./targets.ts"
 
 /** Speaks for one link. */
-export class Reporter implements Probe {
+export class Reporter {
   readonly #context: Context.Context<never>
-  readonly #program: string
-  readonly #target: string
-  readonly #stats: Targets.Stats
-  readonly #held: { readonly refs: number }
-  #unlist: (() => void) | undefined
+  readonly #target: Targets.Target
   #state: Connectivity.State = "Idle"
-  #attempts = 0
   #lostAt: number | undefined
-  #lastError: string | null = null
+  #open = false
 
-  constructor(
-    context: Context.Context<never>,
-    of: { readonly program: string; readonly target: string; readonly listed?: boolean | undefined },
-    held: { readonly refs: number },
-  ) {
+  constructor(context: Context.Context<never>, program: string, target: string) {
     this.#context = context
-    this.#program = of.program
-    this.#target = of.target
-    this.#held = held
-    this.#stats = Targets.enter(context, of.target)
-    this.#stats.states[this.#state]++
-    if (of.listed !== false) this.#unlist = Context.get(context, Telemetry).add(this)
-  }
-
-  /** For lists; a link is its own probe. */
-  row(): Row {
-    return {
-      _tag: "Link",
-      program: this.#program,
-      target: this.#target,
-      state: this.#state,
-      refs: this.#held.refs,
-      attempts: this.#attempts,
-      lastError: this.#lastError,
-    }
+    this.#target = Targets.enter(context, program, target)
+    this.#target.states[this.#state]++
   }
 
   moved(to: Connectivity.State): void {
-    this.#stats.states[this.#state]--
-    this.#stats.states[to]++
+    this.#target.states[this.#state]--
+    this.#target.states[to]++
     this.#state = to
   }
 
-  /** A dial begins; the answer is its number. */
+  /** One holder more, or fewer. */
+  held(by: 1 | -1): void {
+    this.#target.refs += by
+  }
+
+  /** A dial begins; the answer is its number, counted over the target. */
   connecting(): number {
-    this.#emit({ _tag: "Connecting", ...this.#about(), attempt: ++this.#attempts })
-    return this.#attempts
+    const attempt = ++this.#target.attempts
+    this.#emit({ _tag: "Connecting", ...this.#about(), attempt })
+    return attempt
   }
 
   connected(attempt: number, tookMillis: number): void {
     const about = this.#about()
     const downMillis = this.#lostAt === undefined ? null : about.at - this.#lostAt
-    this.#lastError = null
+    this.#target.lastError = null
     this.#lostAt = undefined
-    this.#stats.open++
+    this.#open = true
+    this.#target.open++
     this.#emit({ _tag: "Connected", ...about, attempt, tookMillis, downMillis })
   }
 
@@ -79,36 +59,40 @@ export class Reporter implements Probe {
     why: string,
     retryInMillis: number | null,
   ): void {
-    this.#lastError = why
+    this.#target.lastError = why
     this.#emit({ _tag: "Failed", ...this.#about(), attempt, tookMillis, result, why, retryInMillis })
+  }
+
+  /** The link was closed while it dialled: nothing is known about the peer. */
+  gaveUp(attempt: number, tookMillis: number): void {
+    const why = "nobody waited for the answer"
+    this.#emit({ _tag: "Failed", ...this.#about(), attempt, tookMillis, result: "other", why, retryInMillis: null })
   }
 
   lost(reason: typeof EventSchema.Reason.Type, why: string, upMillis: number): void {
     const about = this.#about()
-    this.#lastError = why
+    if (reason !== "local") this.#target.lastError = why
     this.#lostAt = about.at
-    this.#stats.open--
+    this.#open = false
+    this.#target.open--
     this.#emit({ _tag: "Lost", ...about, reason, why, upMillis })
   }
 
   /** A defect in somebody's dial: retried like a failure, but seen. */
   bug(cause: Cause.Cause<unknown>): void {
-    Effect.runForkWith(this.#context)(Effect.logError(`dialling ${this.#target} died`, cause))
+    Effect.runForkWith(this.#context)(Effect.logError(`dialling ${this.#target.name} died`, cause))
   }
 
-  /** The link is closed: its row goes, and its target's series with the last link. */
+  /** The link is closed: the row and the series of its target go with the last. */
   leave(): void {
-    this.#unlist?.()
-    this.#stats.states[this.#state]--
-    this.#stats.leave()
+    this.#target.states[this.#state]--
+    if (this.#open) this.#target.open--
+    this.#target.leave()
   }
 
   #about() {
-    return {
-      at: Context.get(this.#context, Clock.Clock).currentTimeMillisUnsafe(),
-      program: this.#program,
-      target: this.#target,
-    }
+    const { name: target, program } = this.#target
+    return { at: Context.get(this.#context, Clock.Clock).currentTimeMillisUnsafe(), program, target }
   }
 
   #emit(event: Events.Known): void {

@@ -20,23 +20,31 @@ export const make = (capacity: number, clock: Clock.Clock): Omit<Hub, "track"> =
     return entries
   }
 
+  // Nothing of the reader runs inside `emit`: it takes its turn, and then finds all that has come by then.
+  const woken = Effect.andThen(
+    Effect.callback<void>((resume) => {
+      const wake = () => resume(Effect.void)
+      waiting.add(wake)
+      return Effect.sync(() => waiting.delete(wake))
+    }),
+    Effect.yieldNow,
+  )
+
   return {
     emit: (event) => {
       last++
       ring[last % capacity] = { id: last, event }
       if (waiting.size === 0) return
-      const woken = [...waiting]
+      const readers = [...waiting]
       waiting.clear()
-      for (const wake of woken) wake()
+      for (const wake of readers) wake()
     },
     // A reader may hold an id from an earlier hub; from there it gets everything, as from 0.
     after: (id) =>
-      Effect.callback((resume) => {
+      Effect.suspend(() => {
         const from = id > last ? 0 : id
-        if (from < last) return resume(Effect.succeed(since(from)))
-        const wake = () => resume(Effect.succeed(since(from)))
-        waiting.add(wake)
-        return Effect.sync(() => waiting.delete(wake))
+        const batch = Effect.sync(() => since(from))
+        return from < last ? batch : Effect.andThen(woken, batch)
       }),
     history: () => since(0),
   }

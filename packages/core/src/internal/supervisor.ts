@@ -5,6 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -15,16 +16,15 @@ import type * as Connectivity from "../Connectivity.ts"
 import type { Link, Options } from "../Link.ts"
 import { Broadcast } from "./broadcast.ts"
 import * as Classify from "./classify.ts"
-import { dial, type Dialling } from "./dial.ts"
+import { Closings } from "./closings.ts"
+import { dial, failure, type Dialling } from "./dial.ts"
 import type { Generation } from "./generation.ts"
 import * as LinkErrors from "./linkError.ts"
 import type { LinkError } from "./linkError.ts"
 import { Pacer } from "./pacer.ts"
 import { Patience } from "./patience.ts"
 import { Reporter } from "./reporter.ts"
-
-/** A peer whose connection does not finish closing holds up the next dial for this long, and no longer. */
-const closeDeadline = "10 seconds"
+import { Waiters } from "./waiters.ts"
 
 const millis = (input: Duration.Input) => Duration.toMillis(Duration.fromInputUnsafe(input))
 
@@ -39,15 +39,21 @@ export class Supervisor<A, E, R> implements Link<A, E> {
   readonly #report: Reporter
   readonly #pacer: Pacer<E | LinkError>
   readonly #broadcast = new Broadcast<Connectivity.State>()
-  #waiters: Set<() => void> | undefined
-  #closing: Set<Fiber.Fiber<void>> | undefined
+  #waiters: Waiters | undefined
+  #closings: Closings | undefined
   #draining: Set<Generation<A>> | undefined
   #state: Connectivity.State = "Idle"
   #current: Generation<A> | undefined
   #failure: Cause.Cause<E | LinkError> | undefined
   #flap: LinkError | undefined
   #patient = 0
+  /** Somebody is to dial: waits for it, or does it, which is `#attempting`. */
   #dialling = false
+  #attempting = false
+  #givingUp = false
+  #downSince = 0
+  /** Counts workers: one that has done its work may still be about to end when the next begins. */
+  #turn = 0
   #worker: Fiber.Fiber<void> | undefined
   #cut: (() => void) | undefined
 
@@ -57,18 +63,14 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     this.#context = context
     this.#clock = Context.get(context, Clock.Clock)
     this.#pacer = new Pacer(options.backoff ?? defaultBackoff, options.hurry ?? "250 millis")
-    this.#report = new Reporter(context, { ...options, program: options.program ?? "app" }, this)
+    this.#report = new Reporter(context, options.program ?? "app", this.target)
     if (options.eager === true) this.begin()
-  }
-
-  get refs(): number {
-    return this.#current?.holders ?? 0
   }
 
   readonly state = () => this.#state
 
   get subscribe() {
-    return Effect.suspend(() => this.#broadcast.subscribe(this.#state, this.#state === "Shutdown"))
+    return this.#broadcast.subscribe(this.state, () => this.#state === "Shutdown")
   }
 
   get get(): Effect.Effect<A, E | LinkError, Scope.Scope> {
@@ -78,7 +80,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
           Effect.flatMap(Effect.scope, (scope) =>
             Scope.addFinalizer(
               scope,
-              Effect.sync(() => generation.release()),
+              Effect.sync(() => this.#release(generation)),
             ),
           ),
           generation.connection,
@@ -92,7 +94,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       Effect.flatMap(this.#hold(restore), (generation) =>
         Effect.ensuring(
           restore(generation.guard(Effect.suspend(() => f(generation.connection)))),
-          Effect.sync(() => generation.release()),
+          Effect.sync(() => this.#release(generation)),
         ),
       ),
     )
@@ -101,13 +103,17 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     Effect.sync(() => {
       if (this.#state === "Shutdown") return
       const current = this.#current
-      if (current !== undefined) {
-        if (this.#isStable(current)) this.#pacer.reset()
-        if (this.#options.handover !== "make") this.#hangUp(current, why)
+      if (current !== undefined && this.#isStable(current)) this.#pacer.reset()
+      const hangUp = current === undefined || this.#options.handover === "make" ? undefined : this.#part(current, why)
+      // An attempt that is under way is the answer to a wish for one, unless it is being given up.
+      if (!this.#attempting || this.#givingUp) this.#pacer.skip()
+      if (this.#current === undefined) {
+        this.#downSince = this.#now()
+        this.#move("Connecting")
       }
-      this.#pacer.skip()
-      this.#cut?.()
-      this.begin()
+      if (hangUp !== undefined) this.#report.lost("local", why, this.#now() - current!.readyAt)
+      hangUp?.()
+      if (this.#pacer.asked) this.#resume()
     })
 
   /** Hangs up, for good. */
@@ -118,80 +124,108 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       this.#draining = undefined
       this.#move("Shutdown")
       this.#broadcast.end()
-      for (const generation of open) {
-        generation.end(LinkErrors.closed(this.target))
-        this.#closeScope(generation.scope)
-      }
       const worker = this.#worker
+      const hangUp = open.map((generation) => this.#end(generation, LinkErrors.closed(this.target)))
+      worker?.interruptUnsafe()
+      for (const each of hangUp) each()
       return Effect.gen({ self: this }, function* () {
-        if (worker !== undefined) yield* Fiber.interrupt(worker)
-        yield* Effect.forEach(this.#closing ?? [], Fiber.await, { discard: true })
+        if (worker !== undefined) yield* Fiber.await(worker)
+        if (this.#closings !== undefined) yield* this.#closings.all
         this.#report.leave()
       })
     })
   }
 
-  /** Dials unless it does already. */
+  /** Something changed for whoever dials; if nobody does, somebody should. */
+  #resume(): void {
+    if (this.#dialling) this.#cut?.()
+    else this.begin()
+  }
+
+  /** Dials unless it does already, or has what it would dial for. */
   begin(): void {
     if (this.#dialling || this.#state === "Shutdown") return
+    if (this.#current !== undefined && !this.#pacer.asked) return
     this.#dialling = true
+    this.#givingUp = false
+    if (this.#current === undefined) {
+      this.#downSince = this.#now()
+      if (this.#flap === undefined) this.#move("Connecting")
+    }
     const worker = this.#run(this.#work)
+    if (worker.pollUnsafe() !== undefined) return
+    this.#worker = worker
     worker.addObserver(() => {
       if (this.#worker === worker) this.#worker = undefined
     })
-    if (this.#dialling) this.#worker = worker
   }
 
   // From loss to Ready, or until nothing will dial any more.
   get #work(): Effect.Effect<void> {
-    const { giveUpAfter } = this.#options
+    const turn = ++this.#turn
     const dialling = Effect.gen({ self: this }, function* () {
-      yield* this.#closed
-      const flap = this.#flap
-      this.#flap = undefined
-      if (flap !== undefined && !(yield* this.#pacer.failed(flap, this.#now(), false))) return
-      for (let again = true; again;) {
-        yield* this.#due()
-        again = yield* this.#attempt
-      }
+      while ((yield* this.#paced) && (yield* this.#attempt));
     })
-    const bounded = giveUpAfter === undefined ? dialling : Effect.raceFirst(dialling, Effect.sleep(millis(giveUpAfter)))
     return Effect.ensuring(
-      bounded,
+      this.#options.giveUpAfter === undefined ? dialling : Effect.raceFirst(dialling, this.#tooLong),
       Effect.sync(() => {
+        if (turn !== this.#turn || !this.#dialling) return
         this.#dialling = false
+        this.#attempting = false
+        this.#cut = undefined
         if (this.#current === undefined) this.#move("TransientFailure")
+        // Who asked while it gave up means the time after that.
+        if (this.#pacer.asked) this.begin()
       }),
     )
   }
 
-  /** Waits until the next attempt may start; shorter when somebody hurries. */
-  #due(): Effect.Effect<void> {
+  get #giveUpAt(): number {
+    const { giveUpAfter } = this.#options
+    return giveUpAfter === undefined || this.#current !== undefined ? Infinity : this.#downSince + millis(giveUpAfter)
+  }
+
+  /** Ends when it has been without a connection for too long. */
+  get #tooLong(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const wait = this.#pacer.due(this.#patient > 0) - this.#now()
-      if (wait <= 0) return Effect.void
-      if (this.#current === undefined) this.#move("TransientFailure")
-      const cut = Effect.callback<void>((resume) => {
-        this.#cut = () => resume(Effect.void)
-      })
-      return Effect.andThen(
-        Effect.ensuring(
-          Effect.raceFirst(Effect.sleep(wait), cut),
-          Effect.sync(() => (this.#cut = undefined)),
-        ),
-        this.#due(),
-      )
+      const left = Math.min(this.#giveUpAt - this.#now(), millis(this.#options.giveUpAfter!))
+      if (left > 0) return Effect.andThen(Effect.sleep(left), this.#tooLong)
+      this.#givingUp = true
+      return Effect.void
+    })
+  }
+
+  /** Waits until the next attempt may start; shorter when somebody hurries. `false`: there is none. */
+  get #paced(): Effect.Effect<boolean> {
+    return Effect.gen({ self: this }, function* () {
+      while (true) {
+        const flap = this.#flap
+        this.#flap = undefined
+        if (flap !== undefined && !(yield* this.#pacer.failed(flap, this.#now(), false)) && !this.#pacer.asked)
+          return false
+        // What was hung up is closed before the next dial: some peers allow one connection.
+        if (this.#closings !== undefined) yield* this.#closings.settled(this.#now())
+        const wait = this.#pacer.due(this.#patient > 0) - this.#now()
+        if (wait <= 0) return true
+        const cut = Deferred.makeUnsafe<void>()
+        this.#cut = () => void Deferred.doneUnsafe(cut, Exit.void)
+        if (this.#current === undefined) this.#move("TransientFailure")
+        yield* Effect.timeoutOption(Deferred.await(cut), wait)
+      }
     })
   }
 
   // `true`: failed, and worth another try.
   get #attempt(): Effect.Effect<boolean> {
-    return Effect.suspend(() => {
+    return Effect.uninterruptibleMask((restore) => {
+      if (this.#state === "Shutdown" || this.#givingUp) return Effect.succeed(false)
+      if (this.#flap !== undefined) return Effect.succeed(true)
       const scope = Scope.makeUnsafe()
       const started = this.#now()
       let late: LinkError | undefined
       const timeout = () => Effect.fail((late = LinkErrors.connectTimeout(this.target)))
       this.#pacer.began(started)
+      this.#attempting = true
       if (this.#current === undefined) this.#move("Connecting")
       const attempt = this.#report.connecting()
       const { connect, connectTimeout, lost } = this.#options
@@ -199,28 +233,39 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       const run = (effect: Effect.Effect<unknown>) => void this.#run(effect)
       const attempting = dial({ connect, context: this.#context, lost, connectTimeout, timeout, gone, run }, scope)
       const settle = Effect.fnUntraced({ self: this }, function* (exit: Exit.Exit<Generation<A>, E | LinkError>) {
-        if (Exit.isSuccess(exit) && exit.value.ended === undefined && this.#state !== "Shutdown") {
-          this.#report.connected(attempt, this.#now() - started)
-          this.#install(exit.value)
+        const ended = Exit.isSuccess(exit) ? exit.value.ended : undefined
+        if (Exit.isSuccess(exit) && ended === undefined && this.#state !== "Shutdown") {
+          this.#install(exit.value, attempt, started)
           return false
         }
-        yield* Scope.close(scope, Exit.void)
-        if (this.#state === "Shutdown") return false
-        const cause = Exit.isSuccess(exit) ? Cause.fail(exit.value.ended ?? LinkErrors.closed(this.target)) : exit.cause
+        this.#closings ??= new Closings()
+        this.#run(this.#closings.add(scope, this.#now()))
+        yield* this.#closings.settled(this.#now())
+        if (this.#state === "Shutdown") {
+          this.#report.gaveUp(attempt, this.#now() - started)
+          return false
+        }
+        let cause = Exit.isSuccess(exit) ? Cause.fail(ended ?? LinkErrors.closed(this.target)) : exit.cause
+        if (this.#givingUp && Cause.hasInterruptsOnly(cause))
+          cause = Cause.fail((late ??= LinkErrors.connectTimeout(this.target)))
         return yield* this.#failed(attempt, started, cause, late)
       })
-      return Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(attempting)), settle))
+      return Effect.flatMap(Effect.exit(restore(attempting)), settle)
     })
   }
 
-  #install(generation: Generation<A>): void {
+  #install(generation: Generation<A>, attempt: number, started: number): void {
     const previous = this.#current
-    generation.readyAt = this.#now()
+    const now = this.#now()
+    generation.readyAt = now
     this.#current = generation
     this.#failure = undefined
     this.#dialling = false
-    if (previous !== undefined) this.#drain(previous)
+    this.#attempting = false
+    if (previous !== undefined) this.#report.lost("local", "replaced", now - previous.readyAt)
     this.#move("Ready")
+    this.#report.connected(attempt, now - started)
+    if (previous !== undefined) this.#drain(previous)
   }
 
   #failed(
@@ -238,52 +283,69 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       const worthwhile = this.#options.redial !== false && (own || isRetryable(error as E))
       const now = this.#now()
       const input = error ?? LinkErrors.lost(this.target, Classify.describe(cause))
-      this.#failure = error === undefined && Cause.hasInterrupts(cause) ? Cause.fail(input) : cause
+      this.#failure = failure(this.target, cause)
       if (Cause.hasDies(cause)) this.#report.bug(cause)
       return Effect.map(
         worthwhile ? this.#pacer.failed(input, now, !own && hurryable.has(result)) : Effect.succeed(false),
         (again) => {
-          const retryIn = again ? Math.max(0, this.#pacer.due(false) - now) : null
-          this.#report.failed(attempt, now - started, result, Classify.describe(cause), retryIn)
+          this.#attempting = false
+          const due = Math.max(now, this.#pacer.due(false))
           // Also when the next attempt is due at once: who waited for this one gets its failure.
           if (this.#current === undefined) this.#move("TransientFailure")
-          return again
+          const more = again || this.#pacer.asked
+          const retryIn = more && due < this.#giveUpAt ? due - now : null
+          this.#report.failed(attempt, now - started, result, Classify.describe(cause), retryIn)
+          return more
         },
       )
     })
   }
 
   #gone(generation: Generation<A>, why: string, reason = Classify.reasonOf(why)): void {
-    const error = LinkErrors.lost(this.target, why)
-    if (!generation.end(error)) return
-    if (this.#draining?.delete(generation) === true) return this.#closeScope(generation.scope)
-    if (this.#current !== generation) return
-    this.#current = undefined
-    this.#report.lost(reason, why, this.#now() - generation.readyAt)
-    this.#failure = Cause.fail(error)
-    if (this.#isStable(generation)) this.#pacer.reset()
-    else if (!this.#dialling) this.#flap = error
-    this.#closeScope(generation.scope)
-    if (this.#options.redial === false) return this.#move("TransientFailure")
-    this.#move(this.#flap === undefined ? "Connecting" : "TransientFailure")
-    this.begin()
+    if (generation.ended !== undefined) return
+    const current = this.#current === generation
+    const hangUp = this.#part(generation, why)
+    if (current) {
+      if (this.#isStable(generation)) this.#pacer.reset()
+      else if (!this.#attempting && this.#options.redial !== false) this.#flap = LinkErrors.lost(this.target, why)
+      const waits = this.#flap !== undefined || (this.#options.redial === false && !this.#dialling)
+      this.#move(waits ? "TransientFailure" : "Connecting")
+      this.#report.lost(reason, why, this.#now() - generation.readyAt)
+    }
+    const turn = this.#turn
+    hangUp?.()
+    // Unless whoever was told was faster.
+    if (current && this.#options.redial !== false && turn === this.#turn) this.#resume()
   }
 
-  #hangUp(generation: Generation<A>, why: string): void {
-    this.#current = undefined
-    generation.end(LinkErrors.lost(this.target, why))
-    this.#report.lost("local", why, this.#now() - generation.readyAt)
-    this.#closeScope(generation.scope)
-    this.#move("Connecting")
+  // Everything is in order when the answer is run, because that runs anybody's code. No answer for one that was never in service.
+  #part(generation: Generation<A>, why: string): (() => void) | undefined {
+    const error = LinkErrors.lost(this.target, why)
+    if (this.#current === generation) {
+      this.#current = undefined
+      this.#failure = Cause.fail(error)
+      this.#downSince = this.#now()
+    } else if (this.#draining?.delete(generation) !== true) {
+      generation.end(error)
+      return undefined
+    }
+    return this.#end(generation, error)
+  }
+
+  #end(generation: Generation<A>, error: LinkError): () => void {
+    generation.end(error)
+    this.#closings ??= new Closings()
+    const close = this.#closings.add(generation.scope, this.#now())
+    return () => {
+      generation.dismiss()
+      this.#run(close)
+    }
   }
 
   /** After a handover: the old generation lives until nobody holds it, and not longer than `drain`. */
   #drain(generation: Generation<A>): void {
-    this.#report.lost("local", "replaced", this.#now() - generation.readyAt)
     const over = () => {
-      if (this.#draining?.delete(generation) !== true) return
-      generation.end(LinkErrors.lost(this.target, "replaced"))
-      this.#closeScope(generation.scope)
+      if (this.#draining?.has(generation) === true) this.#part(generation, "replaced")?.()
     }
     this.#draining ??= new Set()
     this.#draining.add(generation)
@@ -293,57 +355,48 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     this.#run(Effect.forkIn(wait, generation.scope))
   }
 
-  #closeScope(scope: Scope.Closeable): void {
-    const closing = this.#run(Scope.close(scope, Exit.void))
-    this.#closing ??= new Set()
-    this.#closing.add(closing)
-    closing.addObserver(() => this.#closing?.delete(closing))
-  }
-
-  /** What was hung up is closed before the next dial: some peers allow one connection. */
-  get #closed(): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      this.#closing === undefined || this.#closing.size === 0
-        ? Effect.void
-        : Effect.forEach([...this.#closing], Fiber.await, { discard: true }).pipe(
-            Effect.timeoutOption(closeDeadline),
-            Effect.asVoid,
-          ),
-    )
-  }
-
   // Synchronous from the look at `#current` to the count, so that no loss comes between.
-  #hold(restore: Restore): Effect.Effect<Generation<A>, E | LinkError> {
+  #hold(restore: Restore, until?: number): Effect.Effect<Generation<A>, E | LinkError> {
     return Effect.withFiber((fiber) => {
       if (this.#state === "Idle") this.begin()
       const generation = this.#current
       if (generation !== undefined) {
         generation.holders++
+        this.#report.held(1)
         return Effect.succeed(generation)
       }
       if (this.#state === "Shutdown") return Effect.fail(LinkErrors.closed(this.target))
       const patience = fiber.getRef(Patience)
-      if (this.#state === "TransientFailure" && patience === 0) return this.#why
-      return Effect.andThen(restore(patience === 0 ? this.#settled : this.#eventually(patience)), this.#hold(restore))
+      const now = this.#now()
+      this.#waiters ??= new Waiters()
+      if (patience > 0) {
+        const end = until ?? now + patience
+        if (until !== undefined && now >= end) return this.#why
+        return Effect.andThen(this.#eventually(restore, this.#waiters, end - now), this.#hold(restore, end))
+      }
+      // The end of the dial in progress is the answer, also if another one is in progress by now.
+      if (this.#state === "TransientFailure" || until !== undefined) return this.#why
+      const settled = this.#waiters.until(() => this.#state !== "Connecting")
+      return Effect.andThen(restore(settled), this.#hold(restore, now))
     })
   }
 
-  /** The end of the dial in progress; its failure is the answer. */
-  get #settled(): Effect.Effect<void, E | LinkError> {
-    return this.#change((state) => {
-      if (state === "Connecting") return undefined
-      return state === "TransientFailure" ? this.#why : Effect.void
-    })
+  #release(generation: Generation<A>): void {
+    this.#report.held(-1)
+    generation.release()
   }
 
   /** Ready, or the end of patience; meanwhile the pacer hurries. */
-  #eventually(patience: number): Effect.Effect<void, E | LinkError> {
+  #eventually(restore: Restore, waiters: Waiters, patience: number): Effect.Effect<void, E | LinkError> {
     return Effect.suspend(() => {
       this.#patient++
       this.#cut?.()
-      const ready = this.#change((state) => (state === "Ready" || state === "Shutdown" ? Effect.void : undefined))
-      return Effect.timeoutOrElse(ready, { duration: patience, orElse: () => this.#why })
-    }).pipe(Effect.ensuring(Effect.sync(() => this.#patient--)))
+      const ready = waiters.until(() => this.#state === "Ready" || this.#state === "Shutdown")
+      return Effect.ensuring(
+        restore(Effect.timeoutOrElse(ready, { duration: patience, orElse: () => this.#why })),
+        Effect.sync(() => this.#patient--),
+      )
+    })
   }
 
   /** The last failure; without any, patience ran out during the first dial. */
@@ -355,28 +408,12 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     )
   }
 
-  #change<X>(answer: (state: Connectivity.State) => Effect.Effect<void, X> | undefined): Effect.Effect<void, X> {
-    return Effect.callback((resume) => {
-      const look = () => {
-        const found = answer(this.#state)
-        if (found === undefined) return false
-        this.#waiters?.delete(look)
-        resume(found)
-        return true
-      }
-      if (look()) return
-      this.#waiters ??= new Set()
-      this.#waiters.add(look)
-      return Effect.sync(() => this.#waiters?.delete(look))
-    })
-  }
-
   #move(next: Connectivity.State): void {
     if (this.#state === next || this.#state === "Shutdown") return
     this.#report.moved(next)
     this.#state = next
     this.#broadcast.send(next)
-    if (this.#waiters !== undefined) for (const look of Array.from(this.#waiters)) look()
+    this.#waiters?.look()
   }
 
   #isStable(generation: Generation<A>): boolean {

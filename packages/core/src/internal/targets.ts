@@ -1,17 +1,53 @@
 /**
- * The numbers of all links to one target, in plain fields: many links share a target, and a link must stay small.
+ * All links of a program to one target: one row in lists, one set of series, plain counters. There may be ten thousand of them, so
+ * neither people nor metrics want them one by one, and a link must stay small.
  */
 import * as Context from "effect/Context"
-import * as Metric from "effect/Metric"
 import type * as Connectivity from "../Connectivity.ts"
 import * as Events from "../Events.ts"
+import { type Measure, type Probe, type Registry, type Row, Telemetry } from "../Telemetry.ts"
 import * as Measures from "./measures.ts"
 
-export interface Stats {
-  readonly states: Record<Connectivity.State, number>
-  open: number
-  /** One link fewer; the series go with the last. */
+/** What the links of one target add up to. */
+export class Target implements Probe {
+  readonly program: string
+  readonly name: string
+  readonly states = { Idle: 0, Connecting: 0, Ready: 0, TransientFailure: 0, Shutdown: 0 }
+  open = 0
+  refs = 0
+  attempts = 0
+  lastError: string | null = null
+  /** One owner fewer; row and series go with the last. */
   readonly leave: () => void
+
+  constructor(program: string, name: string, leave: () => void) {
+    this.program = program
+    this.name = name
+    this.leave = leave
+  }
+
+  row(): Row {
+    const { attempts, lastError, name: target, program, refs } = this
+    return { _tag: "Link", program, target, state: this.#state, refs, attempts, lastError }
+  }
+
+  // The best of them: one that works is what callers get. Without any, how the last one ended.
+  get #state(): Connectivity.State {
+    if (this.states.Ready > 0) return "Ready"
+    if (this.states.Connecting > 0) return "Connecting"
+    return this.states.TransientFailure > 0 || this.lastError !== null ? "TransientFailure" : "Idle"
+  }
+
+  get measures(): ReadonlyArray<Measure> {
+    const target = this.name
+    return [
+      { name: "holdfast_open_connections", type: "gauge", attributes: { target }, value: () => this.open },
+      ...states.map((state): Measure => {
+        const attributes = { target, state: words[state] }
+        return { name: "holdfast_connection_state", type: "gauge", attributes, value: () => this.states[state] }
+      }),
+    ]
+  }
 }
 
 const words: Readonly<Record<Connectivity.State, string>> = {
@@ -23,45 +59,38 @@ const words: Readonly<Record<Connectivity.State, string>> = {
 }
 const states = Object.keys(words) as ReadonlyArray<Connectivity.State> // the keys of the record above
 
-// One table per metric registry, as in `measures`.
-const tables = new WeakMap<Metric.MetricRegistry, Map<string, Entry>>()
-
 interface Entry {
-  readonly stats: Stats
-  links: number
+  readonly target: Target
+  owners: number
 }
 
-/** The numbers of the target, with one link more. */
-export const enter = (context: Context.Context<never>, target: string): Stats => {
-  const registry = Context.get(context, Metric.MetricRegistry)
-  let table = tables.get(registry)
-  if (table === undefined) tables.set(registry, (table = new Map()))
-  let entry = table.get(target)
-  if (entry === undefined) table.set(target, (entry = open(context, target, table)))
-  entry.links++
-  return entry.stats
+// One table per list, so that a test with a list of its own shares nothing.
+const tables = new WeakMap<Registry, Map<string, Entry>>()
+
+/** The target, with one owner more. */
+export const enter = (context: Context.Context<never>, program: string, name: string): Target => {
+  const list = Context.get(context, Telemetry)
+  let table = tables.get(list)
+  if (table === undefined) tables.set(list, (table = new Map()))
+  const key = `${program} ${name}`
+  let entry = table.get(key)
+  if (entry === undefined) table.set(key, (entry = open(context, program, name, () => table.delete(key))))
+  entry.owners++
+  return entry.target
 }
 
-const open = (context: Context.Context<never>, target: string, table: Map<string, Entry>): Entry => {
-  const counts = { Idle: 0, Connecting: 0, Ready: 0, TransientFailure: 0, Shutdown: 0 }
-  const forget = Context.get(context, Events.Events).track(target)
-  const leave = () => {
-    entry.links--
-    if (entry.links > 0) return
-    table.delete(target)
+const open = (context: Context.Context<never>, program: string, name: string, remove: () => void): Entry => {
+  const target = new Target(program, name, () => {
+    entry.owners--
+    if (entry.owners > 0) return
     remove()
+    unlist()
+    unmeasure()
     forget()
-  }
-  const stats: Stats = { states: counts, open: 0, leave }
-  const entry: Entry = { stats, links: 0 }
-  const remove = Measures.add(context, [
-    { name: "holdfast_open_connections", type: "gauge", attributes: { target }, value: () => stats.open },
-    ...states.map((state) => ({
-      name: "holdfast_connection_state",
-      type: "gauge" as const,
-      attributes: { target, state: words[state] },
-      value: () => counts[state],
-    })),
-  ])
+  })
+  const entry: Entry = { target, owners: 0 }
+  const unlist = Context.get(context, Telemetry).add(target)
+  const unmeasure = Measures.add(context, target.measures)
+  const forget = Context.get(context, Events.Events).track(name)
   return entry
 }
