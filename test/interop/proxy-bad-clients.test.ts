@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { connect, echo } from "./kit/peers.ts"
 import { proxied } from "./kit/proxied.ts"
 import * as Raw from "./kit/raw.ts"
 
@@ -145,4 +146,21 @@ describe("a client that takes its time or too much room", () => {
       assert.strictEqual((yield* Raw.answer(client)).status, 101)
     }),
   )
+})
+
+describe("a client that does not wait for its answer", () => {
+  for (const first of ["GET / HTTP/1.1", "GET //x HTTP/1.1"]) {
+    it.live(`and upgrades right behind ${first} is cut, and nobody else is`, () =>
+      Effect.gen(function* () {
+        const up = yield* echo
+        const proxy = yield* proxied({ upstream: up.url })
+        const other = yield* connect(proxy.url)
+        const client = yield* Raw.dial(proxy.address)
+        client.write(`${first}\r\nHost: proxy.test\r\n\r\n${Raw.upgradeRequest()}`)
+        yield* client.closed
+        yield* other.send("still here")
+        assert.strictEqual(yield* other.next, "still here")
+      }),
+    )
+  }
 })

@@ -240,3 +240,19 @@ describe("a proxy on the server of an Effect app", () => {
     }),
   )
 })
+
+describe("a client that upgrades behind a request it has no answer to", () => {
+  for (const path of ["/live/x", "/elsewhere"]) {
+    it.live(`at ${path} does not take the host down`, () =>
+      Effect.gen(function* () {
+        const app = yield* host
+        const up = yield* echo
+        yield* proxiedOn({ upstream: up.url }, Acceptor.layerServer(() => app.server, { path: "/live" }))
+        const client = yield* Raw.dial(app.address)
+        client.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n${Raw.upgradeRequest({ first: `GET ${path} HTTP/1.1` })}`)
+        yield* client.closed
+        assert.strictEqual((yield* Pages.get(app.address, { path: "/page" })).body.toString(), "page /page")
+      }),
+    )
+  }
+})

@@ -113,7 +113,7 @@ describe("the events", () => {
       yield* proxy.event("Failed")
       subset(story(proxy), [
         { _tag: "Connecting", attempt: 1 },
-        { _tag: "Failed", attempt: 1, result: "other", why: "nobody waited for the answer" },
+        { _tag: "Failed", attempt: 1, result: "cancelled", why: "nobody waited for the answer" },
       ])
       subset(proxy.rows("Link"), [{ state: "Idle", lastError: null }])
     }),

@@ -252,3 +252,34 @@ describe("authorize", () => {
     }),
   )
 })
+
+describe("an upstream that does not answer a plain request", () => {
+  it.live("is 504 after httpTimeout, and 502 when it hangs up or switches protocols", () =>
+    Effect.gen(function* () {
+      const up = yield* Raw.listen
+      const proxy = yield* proxied({ upstream: up.url, http: "forward", httpTimeout: "100 millis" })
+      assert.strictEqual((yield* Pages.get(proxy.address)).status, 504)
+      yield* up.accepted
+      for (const answer of ["", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"]) {
+        const page = yield* Effect.forkChild(Pages.get(proxy.address))
+        const peer = yield* up.accepted
+        yield* Raw.head(peer)
+        peer.write(answer)
+        if (answer === "") peer.reset()
+        assert.strictEqual((yield* Fiber.join(page)).status, 502)
+      }
+    }),
+  )
+
+  it.live("is asked by no more clients at a time than there may be sessions", () =>
+    Effect.gen(function* () {
+      const { proxy, up } = yield* forwarding(undefined, { maxSessions: 1 })
+      const first = yield* Effect.forkChild(Pages.get(proxy.address))
+      const { response } = yield* up.visited
+      const second = yield* Pages.get(proxy.address)
+      assert.deepStrictEqual([second.status, second.headers["retry-after"]], [503, "1"])
+      response.end("a page")
+      assert.strictEqual((yield* Fiber.join(first)).status, 200)
+    }),
+  )
+})

@@ -188,6 +188,16 @@ describe("the end of a proxy", () => {
     }),
   )
 
+  it.live("takes the echo of a signal, as npm sends it, for the same signal", () =>
+    Effect.gen(function* () {
+      const program = yield* proxy()
+      const client = yield* Peers.client(program.url("proxy"))
+      yield* Effect.all([program.kill("SIGINT"), program.kill("SIGINT")])
+      assert.strictEqual((yield* client.closed).code, 1012)
+      assert.strictEqual(yield* program.exit, 0)
+    }),
+  )
+
   it.live("does not wait for somebody who watches its events", () =>
     Effect.gen(function* () {
       const program = yield* proxy()

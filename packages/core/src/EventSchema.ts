@@ -25,7 +25,7 @@ export const Connected = define("Connected", {
 })
 
 /** How a dial can end, in few words: the `result` label of `holdfast_connection_attempts_total`. */
-export const Result = Schema.Literals(["ok", "refused", "timeout", "reset", "tls", "auth", "dns", "other"])
+export const Result = Schema.Literals(["ok", "refused", "timeout", "reset", "tls", "auth", "dns", "cancelled", "other"])
 
 /** A dial failed; `null` when nothing will dial again by itself. */
 export const Failed = define("Failed", {

@@ -76,22 +76,44 @@ export const layer = (options?: Options): Layer.Layer<never> =>
     ),
   )
 
-/** Writes one log line per event of the hub, until the scope closes: what went wrong as warnings, the rest as debug. */
+/**
+ * Logs the events of the hub until the scope closes: what went wrong as warnings, drains as info, the rest as debug. At most one
+ * line a second for each kind of event and target; it says how many there were.
+ */
 export const layerLog: Layer.Layer<never> = Layer.effectDiscard(
   Effect.gen(function* () {
     const events = yield* Events
     let last = events.history().at(-1)?.id ?? 0
-    const follow = Effect.gen(function* () {
-      for (const entry of yield* events.after(last)) {
-        last = entry.id
-        yield* log(entry.event)
-      }
+    const write = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
+      last = entries.at(-1)?.id ?? last
+      for (const [event, times] of summed(entries)) yield* log(event, times)
     })
-    yield* Effect.forkScoped(Effect.forever(follow))
+    // What came during the last second is not lost with it.
+    yield* Effect.addFinalizer(() => write(events.history().filter(({ id }) => id > last)))
+    const follow = Effect.flatMap(
+      Effect.suspend(() => events.after(last)),
+      write,
+    )
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(follow, Effect.sleep("1 second"))))
   }),
 )
 
-const log = ({ _tag, at: _, ...fields }: Event) => {
-  const line = Effect.annotateLogs({ ...fields })
-  return _tag === "Failed" || _tag === "Lagged" ? line(Effect.logWarning(_tag)) : line(Effect.logDebug(_tag))
+/** The last event of each kind and target, with their number. */
+const summed = (entries: ReadonlyArray<Entry>): Iterable<readonly [Event, times: number]> => {
+  const sums = new Map<string, readonly [Event, times: number]>()
+  for (const { event } of entries) {
+    const key = `${event._tag} ${event.program} ${event.target} ${isCancelled(event)}`
+    sums.set(key, [event, (sums.get(key)?.[1] ?? 0) + 1])
+  }
+  return sums.values()
+}
+
+/** Somebody stopped waiting: that says nothing about the target. */
+const isCancelled = (event: Event) => "result" in event && event.result === "cancelled"
+
+const log = (event: Event, times: number) => {
+  const { _tag, at: _, ...fields } = event
+  const line = Effect.annotateLogs({ ...fields, ...(times > 1 ? { times } : {}) })
+  if (_tag === "Lagged" || (_tag === "Failed" && !isCancelled(event))) return line(Effect.logWarning(_tag))
+  return line(_tag === "Draining" || _tag === "Drained" ? Effect.logInfo(_tag) : Effect.logDebug(_tag))
 }

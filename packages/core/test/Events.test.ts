@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Events, EventSchema, EventStream } from "@holdfast/core"
-import { Effect, Fiber, Layer, Metric, Schema, Stream } from "effect"
+import { Effect, Fiber, Layer, Logger, Metric, References, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
 
 const event = (attempt: number): Events.Known => ({ _tag: "Connecting", at: 0, program: "p", target: "t", attempt })
 const attempts = (entries: ReadonlyArray<Events.Entry>) =>
@@ -92,6 +93,51 @@ describe("Events", () => {
     }).pipe(
       Effect.provide(Events.layer().pipe(Layer.provideMerge(Layer.sync(Metric.MetricRegistry, () => new Map())))),
     ),
+  )
+})
+
+describe("Events.layerLog", () => {
+  it.effect("writes at most a line a second for each kind and target, and the rest when it closes", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
+        const { target, times } = fiber.getRef(References.CurrentLogAnnotations)
+        lines.push(`${logLevel} ${String(message)} ${String(target)} ${String(times ?? 1)}`)
+      })
+      const at = { at: 0, program: "p" }
+      const failed = (target: string, result: "refused" | "cancelled"): Events.Known => ({
+        _tag: "Failed",
+        ...at,
+        target,
+        attempt: 1,
+        tookMillis: 0,
+        result,
+        why: "",
+        retryInMillis: null,
+      })
+      yield* Effect.gen(function* () {
+        const { emit } = yield* Events.Events
+        yield* Effect.yieldNow
+        for (let i = 0; i < 50; i++) emit(failed("a", "refused"))
+        yield* TestClock.adjust(0)
+        for (let i = 0; i < 9; i++) emit(failed("a", "refused"))
+        emit(failed("a", "cancelled"))
+        emit(failed("b", "refused"))
+        yield* TestClock.adjust("999 millis")
+        assert.deepStrictEqual(lines.splice(0), ["Warn Failed a 50"])
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(lines.splice(0), ["Warn Failed a 9", "Debug Failed a 1", "Warn Failed b 1"])
+        emit({ _tag: "Drained", ...at, target: "a", closed: 1, cut: 0 } as Events.Known)
+      }).pipe(
+        Effect.provide(
+          Events.layerLog.pipe(
+            Layer.provideMerge(Events.layer()),
+            Layer.provideMerge(Layer.merge(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, "Debug"))),
+          ),
+        ),
+      )
+      assert.deepStrictEqual(lines, ["Info Drained a 1"])
+    }),
   )
 })
 

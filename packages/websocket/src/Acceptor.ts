@@ -53,6 +53,8 @@ export interface Request extends Incoming {
     /** For the answer: which headers go back. */
     readonly answerHeaders: (headers: Transport.Headers) => Transport.Headers
     readonly connectTimeout: Duration.Input
+    /** When nothing moves for this long before there is an answer, there will be none. */
+    readonly answerTimeout: Duration.Input
     readonly tls?: Dialer.Tls | undefined
   }) => Effect.Effect<void, Transport.TransportError>
 }

@@ -12,7 +12,7 @@ import { Acceptor, type Incoming } from "./Acceptor.ts"
 import type * as Dialer from "./Dialer.ts"
 import * as Serve from "./internal/proxy.ts"
 
-/** Say no to a client: the status it gets, and a short text. */
+/** Say no to a client: the status it gets, from 400 to 599, and a short text. */
 export class Rejected extends Data.TaggedError("Rejected")<{
   readonly status: number
   readonly why: string
@@ -26,16 +26,18 @@ export class Rejected extends Data.TaggedError("Rejected")<{
 export interface Options<R = never> {
   /** `ws:` or `wss:` origin and base path; the client adds path and query, never a host. */
   readonly upstream: string
-  /** Asked before the upstream is dialled; the answer is the client's principal. Default: everyone, one principal. */
+  /** Asked before the upstream is dialled, and before plain HTTP is forwarded; the answer names who it is. Default: everyone. */
   readonly authorize?: ((client: Incoming) => Effect.Effect<string, Rejected, R>) | undefined
   /** Time for the upstream to answer; later is 504, or 503 when all `maxDials` were busy. Default `"10 seconds"`. */
   readonly handshakeTimeout?: Duration.Input | undefined
-  /** Sessions at a time, those still dialling included. Beyond it: 503 with `Retry-After`. Default `10000`. */
+  /** Sessions at a time, with those still dialling and forwarded requests. Beyond it: 503 with `Retry-After`. Default `10000`. */
   readonly maxSessions?: number | undefined
   /** Upstreams dialled at a time; the others queue. Default `64`. */
   readonly maxDials?: number | undefined
   /** Plain HTTP on the acceptor: 426, or on to the upstream's origin. Default `"refuse"`. */
   readonly http?: "refuse" | "forward" | undefined
+  /** With `"forward"`: an upstream from which nothing comes for this long, before it answers, is 504. Default `"1 minute"`. */
+  readonly httpTimeout?: Duration.Input | undefined
   /** Append `x-forwarded-for`, `-proto` and `-host`. Default `true`. */
   readonly forwarded?: boolean | undefined
   /** TLS to the upstream. Default: the system's authorities, no certificate of our own. */

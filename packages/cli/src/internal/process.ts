@@ -3,6 +3,7 @@
  * A reference, so that tests can be a process of their own.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -73,13 +74,20 @@ const real = (): Shape => {
   }
 }
 
+/** The same signal again within so many milliseconds is its echo. */
+const echo = 100
+
 const signals = Effect.fnUntraced(function* ({ hangUp }: { readonly hangUp: boolean }) {
   const stop = yield* Deferred.make<string>()
   const hangUps = yield* Queue.sliding<void>(1)
-  let stopping = false
+  const clock = yield* Clock.Clock
+  let first: { readonly signal: string; readonly at: number } | undefined
   const onStop = (signal: string) => {
-    if (stopping) process.exit(1)
-    stopping = true
+    const at = clock.currentTimeMillisUnsafe()
+    // The terminal sends Ctrl-C to everybody, and npm passes its own on: that is one signal, not two.
+    if (first !== undefined && signal === first.signal && at - first.at < echo) return
+    if (first !== undefined) process.exit(1)
+    first = { signal, at }
     Deferred.doneUnsafe(stop, Exit.succeed(signal))
   }
   const onHangUp = () => void Queue.offerUnsafe(hangUps, undefined)

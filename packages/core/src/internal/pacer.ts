@@ -43,8 +43,13 @@ export class Pacer<in I> {
   failed(input: I, now: number, mayHurry: boolean): Effect.Effect<boolean> {
     this.#mayHurry = mayHurry
     return Effect.gen({ self: this }, function* () {
-      this.#step ??= yield* Schedule.toStep(this.#backoff)
-      const [, delay] = yield* this.#step(now, input)
+      let step: Step<I>
+      let delay: Duration.Duration
+      // Once more if the past was forgotten meanwhile: this failure is then the first.
+      do {
+        step = this.#step ??= yield* Schedule.toStep(this.#backoff)
+        delay = (yield* step(now, input))[1]
+      } while (this.#step !== step)
       this.#due = this.#lastStart + Duration.toMillis(delay)
       return true
     }).pipe(Effect.catchIf(Cause.isDone, () => Effect.succeed(false)))

@@ -66,7 +66,7 @@ export class Reporter {
   /** The link was closed while it dialled: nothing is known about the peer. */
   gaveUp(attempt: number, tookMillis: number): void {
     const why = "nobody waited for the answer"
-    this.#emit({ _tag: "Failed", ...this.#about(), attempt, tookMillis, result: "other", why, retryInMillis: null })
+    this.#emit({ _tag: "Failed", ...this.#about(), attempt, tookMillis, result: "cancelled", why, retryInMillis: null })
   }
 
   lost(reason: typeof EventSchema.Reason.Type, why: string, upMillis: number): void {

@@ -35,6 +35,7 @@ export const make = (options: { readonly path: string; readonly accepting: Ws.Ac
       if (wrong !== undefined) return refuseUpgrade(request, socket, wrong.status, wrong.why, wrong.headers)
       if (current === undefined) return refuseUpgrade(request, socket, 503, "shutting down", retryLater)
       const response = rawResponse(request, socket)
+      if (response === undefined) return
       const early = watch(socket)
       const incoming = describe(request, response, options.path)
       const run = current.upgrade({
@@ -90,7 +91,10 @@ export const refuseUpgrade = (
   status: number,
   why: string,
   headers?: Headers,
-): void => respond(rawResponse(request, socket), status, why, headers)
+): void => {
+  const response = rawResponse(request, socket)
+  if (response !== undefined) respond(response, status, why, headers)
+}
 
 type Run = ReturnType<typeof Effect.runFork>
 
@@ -120,7 +124,8 @@ const describe = (request: Http.IncomingMessage, response: Http.ServerResponse, 
   return {
     path: Target.stripPrefix(path, request.url ?? "/"),
     headers,
-    remote: request.socket.remoteAddress ?? "",
+    // A listener for both families shows IPv4 peers as IPv6 ones.
+    remote: (request.socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, ""),
     // Only a TLS socket has the field.
     secure: (request.socket as Partial<TLSSocket>).encrypted === true,
     reject: (status, body, answer) => Effect.sync(() => respond(response, status, body, answer)),
@@ -140,10 +145,16 @@ const respond = (response: Http.ServerResponse, status: number, body: string | U
   response.end(empty ? undefined : bytes)
 }
 
-// Node's own response writer for a socket that the upgrade has taken from it.
-const rawResponse = (request: Http.IncomingMessage, socket: Duplex): Http.ServerResponse => {
+// Node's own response writer for a socket that the upgrade has taken from it. `undefined`: the client did not wait for the answer
+// to its request before, so the socket has a writer already, and Node throws. Such a client is cut.
+const rawResponse = (request: Http.IncomingMessage, socket: Duplex): Http.ServerResponse | undefined => {
   const response = new Http.ServerResponse(request)
-  response.assignSocket(socket as Socket) // what Node itself passes; the types allow for other duplexes
+  try {
+    response.assignSocket(socket as Socket) // what Node itself passes; the types allow for other duplexes
+  } catch {
+    socket.destroy()
+    return undefined
+  }
   response.on("finish", () => {
     socket.end(() => socket.destroy())
   })
@@ -156,7 +167,9 @@ const detach = (response: Http.ServerResponse, socket: Duplex) => {
 }
 
 const refusedTarget = (request: Http.IncomingMessage) => {
-  const why = Target.refusal(request.url ?? "")
+  // RFC 9112 3.2: whoever routes by one of them, others may have routed by the other.
+  const hosts = request.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host")
+  const why = hosts.length > 1 ? "a request has one `Host`" : Target.refusal(request.url ?? "")
   return why === undefined ? undefined : { status: 400, why, headers: {} }
 }
 

@@ -20,26 +20,31 @@ export const forward = (
   Effect.callback<void, TransportError>((resume) => {
     const url = new URL(target.url)
     const { request: send } = url.protocol === "wss:" || url.protocol === "https:" ? Https : Http
-    const connectTimeout = Duration.toMillis(Duration.fromInputUnsafe(target.connectTimeout))
+    const answerTimeout = millis(target.answerTimeout)
     const onward = send({
       method: request.method,
       hostname: url.hostname.replace(/^\[|\]$/g, ""),
       port: url.port,
       path: target.url.slice(url.origin.length) || "/",
+      agent: false, // a connection kept open may be closed by the upstream just as it is used again
       headers: { ...(target.headers as Http.OutgoingHttpHeaders), ...framing(request) }, // readonly arrays are only read
-      timeout: connectTimeout,
+      timeout: millis(target.connectTimeout),
       ca: target.tls?.ca,
       cert: target.tls?.cert,
       key: target.tls?.key === undefined ? undefined : Redacted.value(target.tls.key),
     })
     const failed = (error: Error) => {
+      if (response.writableEnded) return // answered, and only still on its way
       if (response.headersSent) response.destroy()
       resume(Effect.fail(new TransportError({ reason: Ws.unreachable(url.origin, error) })))
     }
+    onward.on("socket", (socket) => socket.once("connect", () => onward.setTimeout(answerTimeout)))
     onward.on("timeout", () => {
-      if (onward.socket === null || onward.socket.connecting) onward.destroy(new Error("no connection in time"))
+      if (!response.headersSent) onward.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" }))
     })
     onward.on("error", failed)
+    // Without an error too: an answer of 101 to what was no upgrade ends so.
+    onward.on("close", () => failed(new Error("it hung up without an answer")))
     onward.on("response", (answer) => {
       const status = answer.statusCode ?? 0
       if (!Ws.isFinal(status)) {
@@ -53,6 +58,8 @@ export const forward = (
     pipeline(request, onward, () => {}) // errors of either end arrive above
     return Effect.sync(() => onward.destroy())
   })
+
+const millis = (input: Duration.Input) => Duration.toMillis(Duration.fromInputUnsafe(input))
 
 // Node frames no body of a GET or DELETE by itself: unframed, it would be the upstream's next request. And a client may have
 // `Connection` list its `Content-Length`, which takes it off with the headers of the hop.

@@ -23,7 +23,7 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
   const acceptor = yield* Acceptor
   const dialer = yield* Dialer.Dialer
   const base = parseUpstream(options.upstream)
-  const { authorize = () => Effect.succeed(""), forwarded = true, http = "refuse" } = options
+  const { authorize = () => Effect.succeed(""), forwarded = true, http = "refuse", httpTimeout = "1 minute" } = options
   const { handshakeTimeout = "10 seconds", maxDials = 64, maxSessions = 10_000 } = options
   const name = nameOf(base)
   const reach = yield* Reach.make({ target: name, maxDials, timeout: handshakeTimeout })
@@ -89,12 +89,20 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
         )
 
   const request = (it: Request) =>
-    authorize(it).pipe(
-      Effect.andThen(
-        it.forward({ ...onward(it), answerHeaders: HeaderRules.toClient, connectTimeout: handshakeTimeout }),
-      ),
-      Effect.catch((refusal) => refuse(it, refusal)),
-    )
+    registry.admitted() >= maxSessions
+      ? refuse(it, Reach.busy)
+      : authorize(it).pipe(
+          Effect.andThen(
+            it.forward({
+              ...onward(it),
+              answerHeaders: HeaderRules.toClient,
+              connectTimeout: handshakeTimeout,
+              answerTimeout: httpTimeout,
+            }),
+          ),
+          registry.admit,
+          Effect.catch((refusal) => refuse(it, refusal)),
+        )
 
   yield* acceptor.serve({ upgrade, request: http === "forward" ? request : undefined })
 })
@@ -104,7 +112,11 @@ type Refusal = Rejected | TransportError | LinkError | typeof Reach.busy
 const refuse = (client: Incoming, refusal: Refusal): Effect.Effect<void> => {
   switch (refusal._tag) {
     case "Rejected":
-      return client.reject(refusal.status, refusal.why, refusal.status === 503 ? retryLater : {})
+      return client.reject(
+        refusal.status >= 400 && refusal.status <= 599 ? refusal.status : 500,
+        refusal.why,
+        refusal.status === 503 ? retryLater : {},
+      )
     case "Busy":
       return client.reject(503, "too many sessions; try again later", retryLater)
     case "LinkError":

@@ -19,6 +19,9 @@ const bodyLimit = 64 * 1024
 /** A peer that closes the WebSocket but keeps the TCP connection is cut after this, in milliseconds. */
 const closeTimeout = 10_000
 
+/** TCP keepalive starts after this much silence, in milliseconds; Linux then gives up after some ten minutes more. */
+const keepAlive = 30_000
+
 const shared = { perMessageDeflate: false, closeTimeout, maxFragments: 16_384, maxBufferedChunks: 262_144 } as const
 
 /** Opens a WebSocket that is cut when the scope closes. */
@@ -138,6 +141,7 @@ export const unreachable = (target: string, error: (Error & { readonly code?: st
 
 const kindOf = (code: string): Unreachable["kind"] => {
   if (code === "ECONNREFUSED") return "refused"
+  if (code === "ETIMEDOUT") return "timeout"
   if (code === "ECONNRESET" || code === "EPIPE") return "reset"
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "dns"
   if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|EPROTO)/.test(code)) return "tls"
@@ -147,6 +151,8 @@ const kindOf = (code: string): Unreachable["kind"] => {
 const about = (socket: WebSocket, protocol: string, headers: Headers): SocketTransport.About => {
   // `ws` keeps the TCP socket in a private field; without it everything works, uncorked and with coarser progress.
   const raw = (socket as unknown as { readonly _socket?: Raw })._socket
+  // A peer whose network is gone says nothing, for ever; the operating systems ask each other.
+  raw?.setKeepAlive(true, keepAlive)
   let corked = false
   const uncork = () => {
     corked = false
