@@ -16,7 +16,11 @@ describe("the documents' programs", () => {
     ),
   )
 
-  it("are there", () => assert.isAbove(snippets.length, 0))
+  it("each have the block with their output behind them", () => {
+    const marked = documents.flatMap((name) => readFileSync(root + name, "utf8").match(/^```ts run$/gm) ?? [])
+    assert.isAbove(marked.length, 0)
+    assert.strictEqual(snippets.length, marked.length)
+  })
 
   it.each(snippets)("$title prints what it says", ({ code, output }) => {
     const args = ["--conditions=source", "--input-type=module-typescript", "--eval", code]

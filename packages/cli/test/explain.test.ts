@@ -24,7 +24,8 @@ Up to 64 upstreams are dialled at a time; the others wait their turn within that
 Up to 10,000 sessions at a time; beyond that 503 with Retry-After.
 A message may be up to 16 MiB; a larger one ends its connection with 1009.
 When one side is slow, the other is not read meanwhile.
-When one side ends, the other is told the same close code. A client that vanishes is 1001 for the upstream, an upstream that vanishes 1014 for the client.
+Every client may make it hold one unfinished message: at worst 156 GiB in all.
+When one side says goodbye, the other is told the same close code. A client that vanishes or breaks the protocol is 1001 for the upstream, an upstream that vanishes 1014 for the client.
 Nothing is kept for a client that comes back: a session ends with the first of its two connections.
 Plain HTTP gets 426.
 The upstream learns of the client in x-forwarded-for, -proto and -host.

@@ -39,12 +39,13 @@ export const explainProxy = (settings: Resolved<typeof Tables.proxy>): string =>
     `Up to ${number(values["max-sessions"])} sessions at a time${from("max-sessions")}; beyond that 503 with Retry-After.`,
     `A message may be up to ${size(values["max-message"])}${from("max-message")}; a larger one ends its connection with 1009.`,
     "When one side is slow, the other is not read meanwhile.",
-    "When one side ends, the other is told the same close code. A client that vanishes is 1001 for the upstream, an upstream " +
-      "that vanishes 1014 for the client.",
+    `Every client may make it hold one unfinished message: at worst ${roughly(values["max-message"] * values["max-sessions"])} in all.`,
+    "When one side says goodbye, the other is told the same close code. A client that vanishes or breaks the protocol is 1001 for " +
+      "the upstream, an upstream that vanishes 1014 for the client.",
     "Nothing is kept for a client that comes back: a session ends with the first of its two connections.",
     values.http === "refuse"
       ? `Plain HTTP gets 426${from("http")}.`
-      : `Plain HTTP goes on to the upstream's origin${from("http")}; when that is away it gets 502.`,
+      : `Plain HTTP goes on to the upstream's origin${from("http")}; when that is away it gets 502, when it is silent for a minute 504.`,
     values.forwarded
       ? `The upstream learns of the client in x-forwarded-for, -proto and -host${from("forwarded")}.`
       : `The upstream is not told who the client is${from("forwarded")}.`,
@@ -137,4 +138,6 @@ const where = (address: Address): string =>
 const apart = (text: string): string => text.replace(/(\d)([A-Za-z])/, "$1 $2")
 const time = (duration: Duration.Duration): string => apart(formatDuration(duration))
 const size = (bytes: number): string => apart(Bytes.format(bytes))
+const roughly = (bytes: number): string =>
+  bytes < 1024 ** 3 ? size(bytes) : `${Math.round(bytes / 1024 ** 3).toLocaleString("en-US")} GiB`
 const number = (value: number): string => value.toLocaleString("en-US")
