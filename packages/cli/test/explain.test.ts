@@ -74,7 +74,7 @@ The log goes to stderr as lines for people, info and worse.
         "It must show a certificate of an authority in ca.pem (from --upstream-ca).",
         "It is shown the certificate in me.pem (from --upstream-cert).",
         "Up to 1 upstream is dialled at a time (from --max-dials);",
-        "Plain HTTP goes on to the upstream's origin (from --http); when that is away it gets 502.",
+        "Plain HTTP goes on to the upstream's origin (from --http); when that is away it gets 502, when it is silent for a minute 504.",
         "The upstream is not told who the client is (from --forwarded).",
         "Metrics, health and API are on https://0.0.0.0:9464 (from --admin).",
         "All but /livez and /readyz need the token in token (from --admin-token-file).",
