@@ -247,7 +247,10 @@ describe("a client that upgrades behind a request it has no answer to", () => {
       Effect.gen(function* () {
         const app = yield* host
         const up = yield* echo
-        yield* proxiedOn({ upstream: up.url }, Acceptor.layerServer(() => app.server, { path: "/live" }))
+        yield* proxiedOn(
+          { upstream: up.url },
+          Acceptor.layerServer(() => app.server, { path: "/live" }),
+        )
         const client = yield* Raw.dial(app.address)
         client.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n${Raw.upgradeRequest({ first: `GET ${path} HTTP/1.1` })}`)
         yield* client.closed

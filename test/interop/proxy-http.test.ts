@@ -283,3 +283,33 @@ describe("an upstream that does not answer a plain request", () => {
     }),
   )
 })
+
+describe("a plain request under way when the proxy closes", () => {
+  it.live("is finished first", () =>
+    Effect.gen(function* () {
+      const { proxy, up } = yield* forwarding(undefined, { drainTimeout: "10 seconds" })
+      const page = yield* Effect.forkChild(Pages.get(proxy.address))
+      const { response } = yield* up.visited
+      response.write("a ")
+      const closing = yield* Effect.forkChild(proxy.close)
+      yield* proxy.event("Draining")
+      response.end("page")
+      const { body, status, whole } = yield* Fiber.join(page)
+      assert.deepStrictEqual([status, body.toString(), whole], [200, "a page", true])
+      yield* Fiber.join(closing)
+    }),
+  )
+
+  it.live("is cut, and counted, when it takes too long", () =>
+    Effect.gen(function* () {
+      const { proxy, up } = yield* forwarding(undefined, { drainTimeout: "100 millis" })
+      const page = yield* Effect.forkChild(Pages.get(proxy.address))
+      const { response } = yield* up.visited
+      response.write("a part")
+      yield* proxy.close
+      assert.isFalse((yield* Fiber.join(page)).whole)
+      const drained = proxy.events().find(({ _tag }) => _tag === "Drained")
+      assert.deepStrictEqual({ closed: -1, cut: -1, ...drained, at: 0 }, { ...drained!, at: 0, closed: 0, cut: 1 })
+    }),
+  )
+})

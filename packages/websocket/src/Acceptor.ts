@@ -84,7 +84,7 @@ export class Acceptor extends Context.Service<
     readonly maxMessage: number
     /**
      * Handles every client in a fiber of its own, interrupted when the client leaves before its answer. Once the scope closes
-     * nobody new is let in.
+     * nobody new is let in, and handshakes under way get 503; plain requests under way go on, and are the handler's to end.
      */
     readonly serve: <R>(handlers: Handlers<R>) => Effect.Effect<void, never, R | Scope.Scope>
     /** Shows this certificate from the next connection on. */

@@ -67,12 +67,13 @@ export const make = (options: { readonly path: string; readonly accepting: Ws.Ac
     },
     serve: Effect.fnUntraced(function* <R>(handlers: Handlers<R>, close: Effect.Effect<void>) {
       const fork = yield* FiberSet.makeRuntime<R, void>()
+      const forkRequest = Effect.runForkWith(yield* Effect.context<R>())
       const { request = upgradeRequired, upgrade } = handlers
       yield* Effect.acquireRelease(
         Effect.sync(() => {
           current = {
             upgrade: (it) => fork(supervised(() => upgrade(it))),
-            request: (it) => fork(supervised(() => request(it))),
+            request: (it) => forkRequest(supervised(() => request(it))),
           }
         }),
         () => {

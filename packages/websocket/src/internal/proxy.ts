@@ -100,8 +100,8 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
               answerTimeout: httpTimeout,
             }),
           ),
-          registry.admit,
           Effect.catch((refusal) => refuse(it, refusal)),
+          registry.visit,
         )
 
   yield* acceptor.serve({ upgrade, request: http === "forward" ? request : undefined })
@@ -112,11 +112,7 @@ type Refusal = Rejected | TransportError | LinkError | typeof Reach.busy
 const refuse = (client: Incoming, refusal: Refusal): Effect.Effect<void> => {
   switch (refusal._tag) {
     case "Rejected":
-      return client.reject(
-        refusal.status >= 400 && refusal.status <= 599 ? refusal.status : 500,
-        refusal.why,
-        refusal.status === 503 ? retryLater : {},
-      )
+      return client.reject(refusal.status, refusal.why, refusal.status === 503 ? retryLater : {})
     case "Busy":
       return client.reject(503, "too many sessions; try again later", retryLater)
     case "LinkError":

@@ -1,5 +1,5 @@
 /**
- * All sessions of one proxy: how many, how they are listed, and how they end when the proxy closes.
+ * Everybody a proxy has let in: how many, how sessions are listed, and how they end when the proxy closes.
  */
 import * as Link from "@holdfast/core/Link"
 import * as Telemetry from "@holdfast/core/Telemetry"
@@ -15,13 +15,18 @@ import * as Reports from "./reports.ts"
 export interface Registry {
   readonly up: Direction.Traffic
   readonly down: Direction.Traffic
-  /** Clients let in: waiting for their answer, or in a session. */
+  /** Clients let in: waiting for their answer, in a session, or with a plain request. */
   readonly admitted: () => number
   /** Counts a client until the effect ends, or until its session does if it got one. */
   readonly admit: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly joined: (session: Session) => void
-  readonly left: (session: Session) => void
+  readonly left: (session: Ending) => void
+  /** Counts the effect, which may finish while the proxy drains, and is cut after that. */
+  readonly visit: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
+
+/** What drains: told to end, then cut. */
+type Ending = Pick<Session, "shutdown" | "cut">
 
 /** An empty registry; closing the scope drains it. */
 export const make = Effect.fnUntraced(function* (options: {
@@ -29,7 +34,7 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly drainTimeout: Duration.Input
 }): Effect.fn.Return<Registry, never, Scope.Scope> {
   const context = yield* Effect.context<never>()
-  const open = new Map<Session, () => void>()
+  const open = new Map<Ending, () => void>()
   const report = Reports.make(context, options.name)
   const [up, down] = [Direction.noTraffic(), Direction.noTraffic()]
   let waiting = 0
@@ -56,6 +61,15 @@ export const make = Effect.fnUntraced(function* (options: {
       open.delete(session)
       if (open.size === 0) emptied()
     },
+    visit: (self) =>
+      Effect.withFiber((fiber) => {
+        const visitor: Ending = { shutdown: Effect.void, cut: () => fiber.interruptUnsafe() }
+        open.set(visitor, () => {})
+        return Effect.ensuring(
+          self,
+          Effect.sync(() => registry.left(visitor)),
+        )
+      }),
   }
 
   yield* Link.announce({ program: Reports.program, target: options.name })
@@ -90,7 +104,7 @@ export const make = Effect.fnUntraced(function* (options: {
 })
 
 /** Not all in one moment, so that they do not all come back in one. */
-const sayGoodbye = Effect.fnUntraced(function* (sessions: ReadonlyArray<Session>, over: Duration.Duration) {
+const sayGoodbye = Effect.fnUntraced(function* (sessions: ReadonlyArray<Ending>, over: Duration.Duration) {
   const steps = Math.min(sessions.length, 100)
   const scope = yield* Effect.scope
   for (let step = 0; step < steps; step++) {
