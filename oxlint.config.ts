@@ -22,6 +22,8 @@ export default defineConfig({
     // Short functions name the same thing the same way, at every depth.
     "eslint/no-shadow": "off",
     "unicorn/consistent-function-scoping": "off",
+    // For windows; the ports of worker threads have no origin.
+    "unicorn/require-post-message-target-origin": "off",
     // Only fresh arrays are sorted; the copy would be for nothing.
     "unicorn/no-array-sort": "off",
     "import/no-named-as-default": "off",

@@ -167,7 +167,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       while ((yield* this.#paced) && (yield* this.#attempt));
     })
     return Effect.ensuring(
-      this.#options.giveUpAfter === undefined ? dialling : Effect.raceFirst(dialling, this.#tooLong),
+      this.#options.giveUpAfter === undefined ? dialling : Effect.raceFirst(dialling, this.#tooLong()),
       Effect.sync(() => {
         if (turn !== this.#turn || !this.#dialling) return
         this.#dialling = false
@@ -186,10 +186,10 @@ export class Supervisor<A, E, R> implements Link<A, E> {
   }
 
   /** Ends when it has been without a connection for too long. */
-  get #tooLong(): Effect.Effect<void> {
+  #tooLong(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const left = Math.min(this.#giveUpAt - this.#now(), millis(this.#options.giveUpAfter!))
-      if (left > 0) return Effect.andThen(Effect.sleep(left), this.#tooLong)
+      if (left > 0) return Effect.andThen(Effect.sleep(left), this.#tooLong())
       this.#givingUp = true
       return Effect.void
     })

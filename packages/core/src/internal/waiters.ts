@@ -9,7 +9,7 @@ export class Waiters {
 
   /** Something changed. */
   look(): void {
-    for (const look of [...this.#looks]) look()
+    for (const look of Array.from(this.#looks)) look()
   }
 
   /** Waits until it holds; goes on in a turn of its own, not inside of what made it hold. */
