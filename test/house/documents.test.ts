@@ -1,6 +1,7 @@
 import { assert, describe, it } from "vitest"
 import { codeDefaults } from "./codeDefaults.ts"
 import { wrongDefaults } from "./rules/defaults.ts"
+import { wrongOptionDefaults } from "./rules/optionDefaults.ts"
 import { exampleViolations } from "./rules/examples.ts"
 import { deadLinks } from "./rules/links.ts"
 import { planted, repository } from "./support/tree.ts"
@@ -74,6 +75,41 @@ describe("examples", () => {
         "README.md: names the example 09-gone, which does not exist",
       ],
     ))
+})
+
+describe("defaults of options", () => {
+  const files = {
+    "packages/core/src/Link.ts": `const drain = options.drain ?? "10 seconds"\nconst { hurry = 250, eager = false } = options\n`,
+    "packages/core/src/internal/x.ts": `const runs = options.runs ?? (limit === undefined ? 200 : Infinity)\n`,
+  }
+  const row = (option: string, printed: string) =>
+    `| option of \`Link.make\` | default |\n| --- | --- |\n| ${option} | ${printed} |\n`
+  const wrong = (text: string) => wrongOptionDefaults(planted({ ...files, "docs/guides/links.md": text }))
+
+  it("every one that a document prints is one the source falls back to", () =>
+    assert.deepStrictEqual(wrongOptionDefaults(repository), []))
+
+  it("the same value in another way of writing passes, and so does a remark", () => {
+    for (const [option, printed] of [
+      ["`drain`", "10 seconds"],
+      ["`hurry`", "`250`"],
+      ["`eager`", "`false`"],
+      ["`runs` of `explore`", "200; no limit when there is a `time`"],
+      ["`giveUpAfter`", "never"],
+    ] as const) {
+      assert.deepStrictEqual(wrong(row(option, printed)), [])
+    }
+  })
+
+  it("another value is named, with what the source uses", () =>
+    assert.deepStrictEqual(wrong(row("`drain`", "20 seconds")), [
+      "docs/guides/links.md:3: prints drain 20 seconds; the source of core uses 10seconds",
+    ]))
+
+  it("a value for an option without one is named", () =>
+    assert.deepStrictEqual(wrong(row("`giveUpAfter`", "1 hour")), [
+      "docs/guides/links.md:3: prints giveUpAfter 1 hour; the source of core uses none",
+    ]))
 })
 
 describe("defaults", () => {

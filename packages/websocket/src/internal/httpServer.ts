@@ -73,7 +73,7 @@ export const join = Effect.fnUntraced(function* (
   }
 })
 
-const messageLimit = ({ maxMessage = Ws.defaultMaxMessage }: Limits): number => {
+const messageLimit = ({ maxMessage = "16MiB" }: Limits): number => {
   const bytes = Bytes.toNumber(maxMessage)
   if (bytes < 1) throw new RangeError("maxMessage must be at least 1 byte; `ws` would take 0 for no limit at all")
   return bytes
