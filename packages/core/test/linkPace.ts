@@ -17,7 +17,7 @@ export const pace = (world: World, plan: Plan): void => {
   let asked = false
   let hurryable = false
   let parked: string | undefined
-  let patient = new Set<number>()
+  const patient = new Set<number>()
   let hurried = false
   let readyAt: number | undefined
   let attempting = false

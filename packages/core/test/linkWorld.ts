@@ -85,20 +85,23 @@ const gauges = Effect.map(Metric.snapshot, (all) => {
   return found
 })
 
-/** Runs the plan. The answer is a list of broken promises. */
-export const broken = (plan: Plan, dump = false): ReadonlyArray<string> => {
+/** Runs the plan; `wrong` says which promises were broken. */
+export const run = (plan: Plan): { readonly world: World; readonly wrong: ReadonlyArray<string> } => {
   let world: World | undefined
-  const run = Sim.run(
+  const { escapes, exit, leaked } = Sim.run(
     Effect.provide(
       Effect.suspend(() => story(plan, (made) => (world = made))),
       quiet,
     ),
     { seed: plan.seed, preempt: plan.preempt, atMost: "10 minutes", maxSteps: 300_000 },
   )
-  if (dump) for (const e of world!.log) console.log(JSON.stringify(e))
-  const left = run.leaked.map(({ name, where }) => `leaked ${name} ${where ?? ""}`)
-  const failed = Exit.isFailure(run.exit) ? [Cause.pretty(run.exit.cause)] : []
-  return [...(world?.wrong ?? []), ...failed, ...left, ...run.escapes.map(({ kind }) => `escape ${kind}`)]
+  const wrong = [
+    ...world!.wrong,
+    ...(Exit.isFailure(exit) ? [Cause.pretty(exit.cause)] : []),
+    ...leaked.map(({ name, where }) => `leaked ${name} ${where ?? ""}`),
+    ...escapes.map(({ kind }) => `escaped ${kind}`),
+  ]
+  return { world: world!, wrong }
 }
 
 const story = Effect.fnUntraced(function* (plan: Plan, made: (world: World) => void) {

@@ -9,13 +9,16 @@ import { Clock, Context, Data, Effect, Fiber, Schema, type Scope } from "effect"
 export const ticks = (most: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: most }))
 export const tick = 100
 
+/** How long finalizers take; the last is longer than anybody waits for them. */
+const Closing = Schema.Literals([0, 0, 1, 1, 3, 3, 120])
+
 /** How one dial ends. All times in ticks. */
 export const Dial = Schema.Union([
-  Schema.TaggedStruct("Ok", { after: ticks(6), life: Schema.NullOr(ticks(30)), closing: Schema.Literals([0, 1, 3]) }),
+  Schema.TaggedStruct("Ok", { after: ticks(6), life: Schema.NullOr(ticks(30)), closing: Closing }),
   Schema.TaggedStruct("Refused", {
     after: ticks(6),
     kind: Schema.Literals(["refused", "reset", "auth"]),
-    closing: Schema.Literals([0, 1, 3]),
+    closing: Closing,
   }),
   Schema.TaggedStruct("Silent", { closing: Schema.Literals([0, 1]) }),
   Schema.TaggedStruct("Dies", { after: ticks(3) }),
@@ -40,6 +43,7 @@ export interface Connection {
   closingAt: number | undefined
   closedAt: number | undefined
   holders: number
+  uses: number
   unusedAt: number
 }
 
@@ -141,6 +145,7 @@ export class World {
 
   hold(connection: Connection): void {
     connection.holders++
+    connection.uses++
   }
 
   release(connection: Connection): void {
@@ -158,6 +163,7 @@ export class World {
       closingAt: undefined,
       closedAt: undefined,
       holders: 0,
+      uses: 0,
       unusedAt: 0,
     }
   }

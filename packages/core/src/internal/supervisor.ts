@@ -51,6 +51,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
   #dialling = false
   #attempting = false
   #givingUp = false
+  #resumed = false
   #downSince = 0
   /** Counts workers: one that has done its work may still be about to end when the next begins. */
   #turn = 0
@@ -138,8 +139,9 @@ export class Supervisor<A, E, R> implements Link<A, E> {
 
   /** Something changed for whoever dials; if nobody does, somebody should. */
   #resume(): void {
-    if (this.#dialling) this.#cut?.()
-    else this.begin()
+    if (!this.#dialling) return this.begin()
+    this.#resumed = !this.#attempting
+    this.#cut?.()
   }
 
   /** Dials unless it does already, or has what it would dial for. */
@@ -148,6 +150,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     if (this.#current !== undefined && !this.#pacer.asked) return
     this.#dialling = true
     this.#givingUp = false
+    this.#resumed = false
     if (this.#current === undefined) {
       this.#downSince = this.#now()
       if (this.#flap === undefined) this.#move("Connecting")
@@ -174,8 +177,8 @@ export class Supervisor<A, E, R> implements Link<A, E> {
         this.#attempting = false
         this.#cut = undefined
         if (this.#current === undefined) this.#move("TransientFailure")
-        // Who asked while it gave up means the time after that.
-        if (this.#pacer.asked) this.begin()
+        // Not meant for what is over: asked while it gave up, or lost when it had just found out that there is no use.
+        if (this.#pacer.asked || this.#resumed) this.begin()
       }),
     )
   }
@@ -199,6 +202,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
   get #paced(): Effect.Effect<boolean> {
     return Effect.gen({ self: this }, function* () {
       while (true) {
+        this.#resumed = false
         const flap = this.#flap
         this.#flap = undefined
         if (flap !== undefined && !(yield* this.#pacer.failed(flap, this.#now(), false)) && !this.#pacer.asked)
@@ -226,6 +230,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       const timeout = () => Effect.fail((late = LinkErrors.connectTimeout(this.target)))
       this.#pacer.began(started)
       this.#attempting = true
+      this.#resumed = false
       if (this.#current === undefined) this.#move("Connecting")
       const attempt = this.#report.connecting()
       const { connect, connectTimeout, lost } = this.#options
@@ -352,7 +357,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     if (generation.holders === 0) return over()
     generation.onUnused = over
     const wait = Effect.andThen(Effect.sleep(this.#options.drain ?? "10 seconds"), Effect.sync(over))
-    this.#run(Effect.forkIn(wait, generation.scope))
+    this.#run(Effect.forkIn(wait, generation.scope, { startImmediately: true }))
   }
 
   // Synchronous from the look at `#current` to the count, so that no loss comes between.
