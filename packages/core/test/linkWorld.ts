@@ -7,7 +7,7 @@ import { Cause, Effect, Exit, Fiber, Layer, Logger, Metric, Schema, Scope } from
 import { pace } from "./linkPace.ts"
 import { type Connection, Dial, Refused, tick, ticks, World } from "./world.ts"
 
-export const User = Schema.Struct({
+const User = Schema.Struct({
   at: ticks(60),
   how: Schema.Literals(["use", "get"]),
   /** How long it holds the connection. */

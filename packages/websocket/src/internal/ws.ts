@@ -13,7 +13,7 @@ import { Gone, type Headers, Refused, type Transport, TransportError, Unreachabl
 import * as SocketTransport from "./socketTransport.ts"
 
 /** Browsers' DevTools send screenshots of several MiB; far more is a mistake or an attack. In bytes. */
-export const defaultMaxMessage = 16 * 1024 * 1024
+const defaultMaxMessage = 16 * 1024 * 1024
 const bodyLimit = 64 * 1024
 
 /** A peer that closes the WebSocket but keeps the TCP connection is cut after this, in milliseconds. */
