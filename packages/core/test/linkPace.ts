@@ -56,7 +56,6 @@ export const pace = (world: World, plan: Plan): void => {
         world.expect(entry.at <= giveUp() || asked, () => `dial ${entry.id} @${entry.at}, given up @${giveUp()}`)
         if (entry.at > giveUp()) downSince = entry.at
         lastStart = entry.at
-        attempting = true
         asked = false
         latest = undefined
         parked = undefined
@@ -95,7 +94,8 @@ export const pace = (world: World, plan: Plan): void => {
   }
 
   function told({ at, event }: Extract<Entry, { readonly _tag: "Told" }>) {
-    if (event._tag === "Connected") {
+    if (event._tag === "Connecting") attempting = true
+    else if (event._tag === "Connected") {
       attempting = false
       readyAt = at
       downSince = undefined
