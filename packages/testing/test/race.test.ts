@@ -80,3 +80,20 @@ describe("planted races", () => {
     assert.strictEqual(orders.size, 6)
   })
 })
+
+describe("being overtaken", () => {
+  it("does not bring a fiber back that was interrupted before it started", () => {
+    const program = Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(Effect.sleep("1 second"))
+      yield* Fiber.interrupt(fiber)
+    })
+    for (let seed = 0; seed < 500; seed++) assert.strictEqual(Sim.run(program, { seed, preempt: 0.3 }).now, 0)
+  })
+
+  it("nearly always still lets every fiber move", () => {
+    const { exit, now } = Sim.run(Effect.all([Effect.sleep(10), Effect.sleep(20)], { concurrency: 2 }), {
+      preempt: 0.9,
+    })
+    assert.deepStrictEqual([Exit.isSuccess(exit), now], [true, 20])
+  })
+})

@@ -169,8 +169,10 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     const dialling = Effect.gen({ self: this }, function* () {
       while ((yield* this.#paced) && (yield* this.#attempt));
     })
+    // A backoff, `classify` or `isRetryable` that throws parks the link; that must be seen.
+    const seen = Effect.tapDefect(dialling, (defect) => Effect.sync(() => this.#report.bug(Cause.die(defect))))
     return Effect.ensuring(
-      this.#options.giveUpAfter === undefined ? dialling : Effect.raceFirst(dialling, this.#tooLong()),
+      this.#options.giveUpAfter === undefined ? seen : Effect.raceFirst(seen, this.#tooLong()),
       Effect.sync(() => {
         if (turn !== this.#turn || !this.#dialling) return
         this.#dialling = false

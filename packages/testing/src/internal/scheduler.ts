@@ -45,6 +45,15 @@ export interface Stepper {
   readonly start: (task: () => void) => void
 }
 
+/**
+ * Operations that are not put off. The first of a fiber: one that is interrupted before it starts would be overtaken on its way out,
+ * and then be started after all. And the two with which Effect resumes after a yield: else a fiber that is often overtaken never moves.
+ */
+interface Spared {
+  left: number
+}
+const resuming = 2
+
 interface Task {
   readonly run: () => void
   readonly by: AnyFiber | undefined
@@ -54,6 +63,25 @@ interface Task {
 export const make = ({ chance, fibers, hash, moment, preempt, trace }: Options): Stepper => {
   const tasks: Array<Task> = []
   const below = preempt * 2 ** 32
+  const sparing = new WeakMap<AnyFiber, Spared>()
+  let last: AnyFiber | undefined
+  let spared: Spared = { left: 0 }
+
+  const overtaken = (fiber: AnyFiber): boolean => {
+    if (fiber !== last) {
+      last = fiber
+      const known = sparing.get(fiber)
+      spared = known ?? { left: 1 }
+      if (known === undefined) sparing.set(fiber, spared)
+    }
+    if (spared.left > 0) {
+      spared.left--
+      return false
+    }
+    if (chance() >= below) return false
+    spared.left = resuming
+    return true
+  }
 
   const decide = (choice: number, of: number, task: Task) => {
     const { now: at, operations: before } = moment
@@ -92,7 +120,7 @@ export const make = ({ chance, fibers, hash, moment, preempt, trace }: Options):
       shouldYield: (fiber) => {
         moment.operations++
         fibers.running(fiber)
-        return chance() < below || fiber.currentOpCount >= fiber.cache.maxOpsBeforeYield
+        return overtaken(fiber) || fiber.currentOpCount >= fiber.cache.maxOpsBeforeYield
       },
       makeDispatcher: () => dispatcher,
     },
