@@ -93,6 +93,12 @@ describe("the metrics", () => {
       assert.strictEqual(value('holdfast_disconnections_total{reason="local"}'), 1)
       assert.strictEqual(value("holdfast_connection_duration_seconds{}"), 1)
 
+      const mute = Metric.snapshotUnsafe(proxy.context).filter(({ description }) => description === undefined)
+      assert.deepStrictEqual(
+        mute.map(({ id }) => id),
+        [],
+      )
+
       yield* proxy.close
       const left = Object.keys(proxy.metrics()).filter((series) => /open|state|messages|bytes/.test(series))
       assert.deepStrictEqual(left, [])

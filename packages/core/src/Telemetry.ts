@@ -18,6 +18,8 @@ export type Row = typeof TelemetrySchema.Row.Type
 export interface Measure {
   /** The metric's full name, unit included: `holdfast_messages_total`. */
   readonly name: string
+  /** What it counts, in a sentence: the help text of a scrape. Default: none. */
+  readonly description?: string | undefined
   /** A counter only grows; a gauge may fall. */
   readonly type: "counter" | "gauge"
   /** Labels. Measures of equal name and labels are added up. */

@@ -4,6 +4,7 @@
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import type { Event, Hub, Known } from "../Events.ts"
+import { describe, type Name } from "./catalogue.ts"
 
 const seconds = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600, 1800, 3600]
 
@@ -67,30 +68,30 @@ class Target {
     this.#context = context
   }
 
-  count(name: string, label?: string, value = ""): void {
+  count(name: Name, label?: string, value = ""): void {
     const key = name + value
     let metric = this.#counters.get(key)
     if (metric === undefined) {
-      metric = Metric.counter(name, { attributes: this.#attributes(label, value), incremental: true })
+      metric = Metric.counter(name, { ...this.#series(name, label, value), incremental: true })
       this.#counters.set(key, metric)
     }
     metric.updateUnsafe(1, this.#context)
   }
 
-  observe(name: string, millis: number, label?: string, value = ""): void {
+  observe(name: Name, millis: number, label?: string, value = ""): void {
     const key = name + value
     let metric = this.#histograms.get(key)
     if (metric === undefined) {
-      metric = Metric.histogram(name, { attributes: this.#attributes(label, value), boundaries: seconds })
+      metric = Metric.histogram(name, { ...this.#series(name, label, value), boundaries: seconds })
       this.#histograms.set(key, metric)
     }
     metric.updateUnsafe(millis / 1000, this.#context)
   }
 
-  set(name: string, value: number): void {
+  set(name: Name, value: number): void {
     let metric = this.#gauges.get(name)
     if (metric === undefined) {
-      metric = Metric.gauge(name, { attributes: { target: this.#name } })
+      metric = Metric.gauge(name, this.#series(name, undefined, ""))
       this.#gauges.set(name, metric)
     }
     metric.updateUnsafe(value, this.#context)
@@ -102,8 +103,9 @@ class Target {
     for (const metric of this.#histograms.values()) Metric.removeUnsafe(metric, this.#context)
   }
 
-  #attributes(label: string | undefined, value: string): Record<string, string> {
-    return label === undefined ? { target: this.#name } : { target: this.#name, [label]: value }
+  #series(name: Name, label: string | undefined, value: string) {
+    const target = this.#name
+    return { description: describe(name), attributes: label === undefined ? { target } : { target, [label]: value } }
   }
 }
 

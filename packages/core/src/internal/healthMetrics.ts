@@ -3,6 +3,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
+import { describe } from "./catalogue.ts"
 
 /** How one check went. */
 export type Result = "ok" | "failed" | "timeout"
@@ -14,8 +15,16 @@ export const make = (context: Context.Context<never>, target: string) => {
   const series = (result: Result) => {
     const attributes = { target, result, kind: "active" }
     return {
-      count: Metric.counter("holdfast_health_check_total", { attributes, incremental: true }),
-      duration: Metric.histogram("holdfast_health_check_duration_seconds", { attributes, boundaries: seconds }),
+      count: Metric.counter("holdfast_health_check_total", {
+        attributes,
+        description: describe("holdfast_health_check_total"),
+        incremental: true,
+      }),
+      duration: Metric.histogram("holdfast_health_check_duration_seconds", {
+        attributes,
+        description: describe("holdfast_health_check_duration_seconds"),
+        boundaries: seconds,
+      }),
     }
   }
   const made = new Map<Result, ReturnType<typeof series>>()

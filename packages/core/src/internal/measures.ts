@@ -38,7 +38,7 @@ const join = (table: Map<string, Series>, context: Context.Context<never>, measu
   }
 }
 
-const open = (context: Context.Context<never>, { attributes, name, type }: Measure): Series => {
+const open = (context: Context.Context<never>, { attributes, description, name, type }: Measure): Series => {
   const sources = new Set<() => number>()
   const sum = () => {
     let total = 0
@@ -48,12 +48,12 @@ const open = (context: Context.Context<never>, { attributes, name, type }: Measu
   const ignore = () => {}
   const registration =
     type === "counter"
-      ? Metric.registerUnsafe(Metric.counter(name, { attributes, incremental: true }), context, {
+      ? Metric.registerUnsafe(Metric.counter(name, { attributes, description, incremental: true }), context, {
           get: () => ({ count: sum(), incremental: true }),
           update: ignore,
           modify: ignore,
         })
-      : Metric.registerUnsafe(Metric.gauge(name, { attributes }), context, {
+      : Metric.registerUnsafe(Metric.gauge(name, { attributes, description }), context, {
           get: () => ({ value: sum() }),
           update: ignore,
           modify: ignore,

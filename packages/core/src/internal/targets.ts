@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type * as Connectivity from "../Connectivity.ts"
 import * as Events from "../Events.ts"
 import { type Measure, type Probe, type Registry, type Row, Telemetry } from "../Telemetry.ts"
+import { describe, type Name } from "./catalogue.ts"
 import * as Measures from "./measures.ts"
 
 /** What the links of one target add up to. */
@@ -41,14 +42,21 @@ export class Target implements Probe {
   get measures(): ReadonlyArray<Measure> {
     const target = this.name
     return [
-      { name: "holdfast_open_connections", type: "gauge", attributes: { target }, value: () => this.open },
-      ...states.map((state): Measure => {
-        const attributes = { target, state: words[state] }
-        return { name: "holdfast_connection_state", type: "gauge", attributes, value: () => this.states[state] }
-      }),
+      gauge("holdfast_open_connections", { target }, () => this.open),
+      ...states.map((state) =>
+        gauge("holdfast_connection_state", { target, state: words[state] }, () => this.states[state]),
+      ),
     ]
   }
 }
+
+const gauge = (name: Name, attributes: Record<string, string>, value: () => number): Measure => ({
+  name,
+  description: describe(name),
+  type: "gauge",
+  attributes,
+  value,
+})
 
 const words: Readonly<Record<Connectivity.State, string>> = {
   Idle: "idle",

@@ -47,22 +47,35 @@ export const measures = (target: string, up: Traffic, down: Traffic): ReadonlyAr
 ]
 
 const traffic = (at: Record<string, string>, of: Traffic): ReadonlyArray<Measure> => [
-  counter("holdfast_messages_total", { ...at, outcome: "sent" }, () => of.messages - of.lostMessages - of.heldMessages),
-  counter("holdfast_messages_total", { ...at, outcome: "lost" }, () => of.lostMessages),
-  counter("holdfast_bytes_total", at, () => of.bytes),
-  gauge("holdfast_buffer_messages", at, () => of.heldMessages),
-  gauge("holdfast_buffer_bytes", at, () => of.heldBytes),
+  messages({ ...at, outcome: "sent" }, () => of.messages - of.lostMessages - of.heldMessages),
+  messages({ ...at, outcome: "lost" }, () => of.lostMessages),
+  {
+    name: "holdfast_bytes_total",
+    description: "Payload bytes that were received",
+    type: "counter",
+    attributes: at,
+    value: () => of.bytes,
+  },
+  {
+    name: "holdfast_buffer_messages",
+    description: "Messages that wait because the other side is slow",
+    type: "gauge",
+    attributes: at,
+    value: () => of.heldMessages,
+  },
+  {
+    name: "holdfast_buffer_bytes",
+    description: "Payload bytes of the messages that wait",
+    type: "gauge",
+    attributes: at,
+    value: () => of.heldBytes,
+  },
 ]
 
-const gauge = (name: string, attributes: Record<string, string>, value: () => number): Measure => ({
-  type: "gauge",
-  name,
-  attributes,
-  value,
-})
-const counter = (name: string, attributes: Record<string, string>, value: () => number): Measure => ({
+const messages = (attributes: Record<string, string>, value: () => number): Measure => ({
+  name: "holdfast_messages_total",
+  description: "Messages that were passed on, or lost because the other side was gone",
   type: "counter",
-  name,
   attributes,
   value,
 })
