@@ -19,7 +19,7 @@ const bodyLimit = 64 * 1024
 /** A peer that closes the WebSocket but keeps the TCP connection is cut after this, in milliseconds. */
 const closeTimeout = 10_000
 
-/** TCP keepalive starts after this much silence, in milliseconds; Linux then gives up after some ten minutes more. */
+/** TCP keepalive starts after this much silence, in milliseconds; Node then probes ten times, a second apart. */
 const keepAlive = 30_000
 
 const shared = { perMessageDeflate: false, closeTimeout, maxFragments: 16_384, maxBufferedChunks: 262_144 } as const
