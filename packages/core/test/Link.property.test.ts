@@ -3,30 +3,11 @@ import { Connectivity, Events, Link } from "@holdfast/core"
 import { Sim } from "@holdfast/testing"
 import { Effect, Exit, Schema, Scope } from "effect"
 import { base, most, Plan, run } from "./linkWorld.ts"
+import { properties, times } from "./simulated.ts"
 import { type Dial, tick, ticks, type World } from "./world.ts"
 
-const times = Number(process.env["HOLDFAST_RUNS"] ?? 1)
 const seed = process.env["HOLDFAST_SEED"] ?? "links"
-
-/** A property of links over random plans, or over those that `force` makes of them. */
-const always = (
-  name: string,
-  runs: number,
-  force: (plan: Plan) => Plan,
-  also?: (world: World, plan: Plan) => void,
-): void =>
-  it.effect.prop(
-    name,
-    [Plan],
-    ([drawn]) =>
-      Effect.sync(() => {
-        const plan = force(drawn)
-        const { world, wrong } = run(plan)
-        if (wrong.length === 0) also?.(world, plan)
-        assert.deepStrictEqual([...wrong, ...world.wrong], [])
-      }),
-    { arbitrary: { runs: runs * times, seed, maxShrinks: 2000 }, timeout: 60_000 * times },
-  )
+const always = properties(Plan, run, seed)
 
 const starts = (world: World) => world.log.flatMap((entry) => (entry._tag === "Start" ? [entry.at] : []))
 const delayOf = (failures: number) => Math.min(most, base * 2 ** failures)

@@ -1,30 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Plan, run } from "./mapWorld.ts"
+import { properties, times } from "./simulated.ts"
 import type { World } from "./world.ts"
 
-const times = Number(process.env["HOLDFAST_RUNS"] ?? 1)
 const seed = process.env["HOLDFAST_SEED"] ?? "maps"
-
-/** A property of maps over random plans, or over those that `force` makes of them. */
-const always = (
-  name: string,
-  runs: number,
-  force: (plan: Plan) => Plan,
-  also?: (world: World, plan: Plan) => void,
-): void =>
-  it.effect.prop(
-    name,
-    [Plan],
-    ([drawn]) =>
-      Effect.sync(() => {
-        const plan = force(drawn)
-        const { world, wrong } = run(plan)
-        if (wrong.length === 0) also?.(world, plan)
-        assert.deepStrictEqual([...wrong, ...world.wrong], [])
-      }),
-    { arbitrary: { runs: runs * times, seed, maxShrinks: 2000 }, timeout: 60_000 * times },
-  )
+const always = properties(Plan, run, seed)
 
 const dialled = (world: World) => world.log.filter(({ _tag }) => _tag === "Start").length
 const user = { at: 0, key: "a", how: "get", hold: 5, interrupt: null, after: "nothing" } as const

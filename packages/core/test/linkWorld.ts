@@ -2,10 +2,10 @@
  * Runs a plan against one `Link` in the simulator and says which promises were broken.
  */
 import { Backoff, Connectivity, Events, Link } from "@holdfast/core"
-import { Sim } from "@holdfast/testing"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Metric, Schema, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Metric, Schema, Scope } from "effect"
 import { pace } from "./linkPace.ts"
 import { type Connection, Dial, Refused, tick, ticks, World } from "./world.ts"
+import { type Ran, simulated } from "./simulated.ts"
 
 const User = Schema.Struct({
   at: ticks(60),
@@ -39,7 +39,6 @@ export const Plan = Schema.Struct({
 export type Plan = typeof Plan.Type
 
 const target = "t"
-const quiet = Layer.merge(Events.layer({ capacity: 4096 }), Logger.layer([]))
 export const base = 4 * tick
 export const most = 32 * tick
 
@@ -86,23 +85,7 @@ const gauges = Effect.map(Metric.snapshot, (all) => {
 })
 
 /** Runs the plan; `wrong` says which promises were broken. */
-export const run = (plan: Plan): { readonly world: World; readonly wrong: ReadonlyArray<string> } => {
-  let world: World | undefined
-  const { escapes, exit, leaked } = Sim.run(
-    Effect.provide(
-      Effect.suspend(() => story(plan, (made) => (world = made))),
-      quiet,
-    ),
-    { seed: plan.seed, preempt: plan.preempt, atMost: "10 minutes", maxSteps: 300_000 },
-  )
-  const wrong = [
-    ...world!.wrong,
-    ...(Exit.isFailure(exit) ? [Cause.pretty(exit.cause)] : []),
-    ...leaked.map(({ name, where }) => `leaked ${name} ${where ?? ""}`),
-    ...escapes.map(({ kind }) => `escaped ${kind}`),
-  ]
-  return { world: world!, wrong }
-}
+export const run = (plan: Plan): Ran => simulated(plan, story)
 
 const story = Effect.fnUntraced(function* (plan: Plan, made: (world: World) => void) {
   const hub = yield* Events.Events

@@ -2,9 +2,9 @@
  * Runs a plan against one `LinkMap` in the simulator and says which promises were broken.
  */
 import { Events, Link, LinkMap } from "@holdfast/core"
-import { Sim } from "@holdfast/testing"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Metric, Schema, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Metric, Schema, Scope } from "effect"
 import { type Connection, Dial, Refused, tick, ticks, World } from "./world.ts"
+import { type Ran, simulated } from "./simulated.ts"
 
 const Key = Schema.Literals(["a", "b"])
 
@@ -33,26 +33,8 @@ export const Plan = Schema.Struct({
 })
 export type Plan = typeof Plan.Type
 
-const quiet = Layer.merge(Events.layer({ capacity: 4096 }), Logger.layer([]))
-
 /** Runs the plan; `wrong` says which promises were broken. */
-export const run = (plan: Plan): { readonly world: World; readonly wrong: ReadonlyArray<string> } => {
-  let world: World | undefined
-  const { escapes, exit, leaked } = Sim.run(
-    Effect.provide(
-      Effect.suspend(() => story(plan, (made) => (world = made))),
-      quiet,
-    ),
-    { seed: plan.seed, preempt: plan.preempt, atMost: "10 minutes", maxSteps: 300_000 },
-  )
-  const wrong = [
-    ...world!.wrong,
-    ...(Exit.isFailure(exit) ? [Cause.pretty(exit.cause)] : []),
-    ...leaked.map(({ name, where }) => `leaked ${name} ${where ?? ""}`),
-    ...escapes.map(({ kind }) => `escaped ${kind}`),
-  ]
-  return { world: world!, wrong }
-}
+export const run = (plan: Plan): Ran => simulated(plan, story)
 
 interface Call {
   readonly key: string

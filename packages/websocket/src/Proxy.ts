@@ -12,6 +12,8 @@ import { Acceptor, type Incoming } from "./Acceptor.ts"
 import type * as Dialer from "./Dialer.ts"
 import * as Serve from "./internal/proxy.ts"
 
+export { isSecure, isUpstream, nameOf } from "./internal/upstream.ts"
+
 /** Say no to a client: the status it gets, from 400 to 599, and a short text. */
 export class Rejected extends Data.TaggedError("Rejected")<{
   readonly status: number

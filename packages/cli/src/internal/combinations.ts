@@ -1,11 +1,11 @@
 /**
  * Settings that are fine alone and wrong together.
  */
+import * as Proxy from "@holdfast/websocket/Proxy"
 import { isLoopback } from "./adminServer.ts"
 import { UsageError } from "./failure.ts"
 import type { Resolved } from "./resolve.ts"
 import type * as Tables from "./tables.ts"
-import * as Upstream from "./upstream.ts"
 import { formatAddress } from "./values.ts"
 
 /** What is wrong with those of the proxy, or nothing. */
@@ -18,8 +18,8 @@ export const problemOfProxy = (settings: Resolved<typeof Tables.proxy>): UsageEr
   if (key !== undefined && cert === undefined) return needs("tls-key", "--tls-cert too, the certificate of the key")
   if (clientCa !== undefined && cert === undefined) return needs("client-ca", "--tls-cert and --tls-key too")
   for (const flag of ["upstream-ca", "upstream-cert"] as const) {
-    if (values[flag] !== undefined && !Upstream.isSecure(upstream)) {
-      return needs(flag, `a wss:// upstream, got ${Upstream.nameOf(upstream)}`)
+    if (values[flag] !== undefined && !Proxy.isSecure(upstream)) {
+      return needs(flag, `a wss:// upstream, got ${Proxy.nameOf(upstream)}`)
     }
   }
   return problemOfAdmin(settings)

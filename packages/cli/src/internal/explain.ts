@@ -2,13 +2,13 @@
  * Settings as sentences: what a program promises with them. Every sentence must be true of what the program does, so it changes
  * together with the code.
  */
+import * as Proxy from "@holdfast/websocket/Proxy"
 import * as Duration from "effect/Duration"
 import * as Bytes from "@holdfast/core/Bytes"
 import { isLoopback } from "./adminServer.ts"
 import type { Resolved } from "./resolve.ts"
 import type { Table } from "./setting.ts"
 import type * as Tables from "./tables.ts"
-import * as Upstream from "./upstream.ts"
 import { type Address, formatAddress, formatDuration } from "./values.ts"
 
 /** What `holdfast proxy` promises. */
@@ -20,7 +20,7 @@ export const explainProxy = (settings: Resolved<typeof Tables.proxy>): string =>
   const dials = values["max-dials"] === 1 ? "1 upstream is" : `${number(values["max-dials"])} upstreams are`
   return lines(
     `Clients of ${secure ? "wss" : "ws"}://${where(values.listen)}${from("listen")} are joined to ` +
-      `${Upstream.nameOf(values.upstream)}${from("upstream")}, each over a connection of its own.`,
+      `${Proxy.nameOf(values.upstream)}${from("upstream")}, each over a connection of its own.`,
     secure
       ? `They see the certificate in ${values["tls-cert"]}${from("tls-cert")}, which is read again on SIGHUP.`
       : "Their connections are not encrypted.",
@@ -29,7 +29,7 @@ export const explainProxy = (settings: Resolved<typeof Tables.proxy>): string =>
     "A client chooses path and query below the upstream's URL, never its host.",
     `The upstream is dialled before a client gets its answer. It has ${handshake}, then the client gets 504; ` +
       "one that cannot be reached is 502, and its own answer passes as it is.",
-    Upstream.isSecure(values.upstream) &&
+    Proxy.isSecure(values.upstream) &&
       (values["upstream-ca"] === undefined
         ? "It must show a certificate of an authority the system trusts."
         : `It must show a certificate of an authority in ${values["upstream-ca"]}${from("upstream-ca")}.`),

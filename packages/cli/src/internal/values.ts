@@ -2,13 +2,13 @@
  * The kinds of value a setting can have, as Schemas that read the text of a flag or variable and the scalars of a config file.
  * Each knows in words what it expects; which settings exist is said in `tables`.
  */
+import * as Proxy from "@holdfast/websocket/Proxy"
 import * as Bytes from "@holdfast/core/Bytes"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
-import * as Upstream from "./upstream.ts"
 
 /** What a flag, a variable or a config file can hold. */
 export type Raw = string | number | boolean
@@ -111,7 +111,7 @@ export const addressOrOff: Kind<Address | "off"> = kind({
 export const upstream: Kind<string> = kind({
   expected: "a ws:// or wss:// URL without user name, password and #fragment",
   type: Schema.String,
-  read: (raw) => (typeof raw === "string" && Upstream.isUpstream(raw) ? raw : undefined),
+  read: (raw) => (typeof raw === "string" && Proxy.isUpstream(raw) ? raw : undefined),
   write: (url) => url,
 })
 

@@ -17,6 +17,7 @@ import * as Reach from "./reach.ts"
 import * as Registry from "./registry.ts"
 import * as Reports from "./reports.ts"
 import * as Target from "./target.ts"
+import * as Upstream from "./upstream.ts"
 
 /** Serves the acceptor in the context until the scope closes. */
 export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
@@ -25,7 +26,7 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
   const base = parseUpstream(options.upstream)
   const { authorize = () => Effect.succeed(""), forwarded = true, http = "refuse", httpTimeout = "1 minute" } = options
   const { handshakeTimeout = "10 seconds", maxDials = 64, maxSessions = 10_000 } = options
-  const name = nameOf(base)
+  const name = Upstream.nameOf(options.upstream)
   const reach = yield* Reach.make({ target: name, maxDials, timeout: handshakeTimeout })
   // Before the registry, so that it still runs while the registry drains.
   const run = yield* FiberSet.makeRuntime<never, void>()
@@ -132,23 +133,13 @@ const unreached = (client: Incoming, reason: TransportError["reason"]): Effect.E
 }
 
 const parseUpstream = (upstream: string): URL => {
-  const url = URL.canParse(upstream) ? new URL(upstream) : undefined
-  if (
-    url === undefined ||
-    !/^wss?:$/.test(url.protocol) ||
-    url.hash !== "" ||
-    url.username !== "" ||
-    url.password !== ""
-  ) {
+  if (!Upstream.isUpstream(upstream)) {
     throw new TypeError(
       `upstream: expected a ws:// or wss:// URL without credentials and fragment, got ${JSON.stringify(upstream)}`,
     )
   }
-  return url
+  return new URL(upstream)
 }
-
-/** For labels and lists: no query, which may hold a secret. */
-const nameOf = (base: URL): string => `${base.protocol}//${base.host}${base.pathname === "/" ? "" : base.pathname}`
 
 const acceptableId = (id: string | undefined): string | undefined =>
   id !== undefined && /^[\x21-\x7e]{1,128}$/.test(id) ? id : undefined

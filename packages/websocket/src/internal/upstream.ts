@@ -8,7 +8,7 @@ export const isUpstream = (text: string): boolean => {
   return url !== undefined && /^wss?:$/.test(url.protocol) && `${url.username}${url.password}${url.hash}` === ""
 }
 
-/** For people and logs. */
+/** For people, labels and logs. */
 export const nameOf = (upstream: string): string => {
   const url = new URL(upstream)
   return `${url.protocol}//${url.host}${url.pathname === "/" ? "" : url.pathname}`
