@@ -49,6 +49,14 @@ describe("a command line", () => {
     ["proxy --listen", "--listen: expected HOST:PORT such as 127.0.0.1:8080; port 0 takes a free one, got nothing"],
     ["proxy --listen a:1 --listen b:2", "--listen: given more than once"],
     ["proxy 8080", `unexpected "8080"; the values of flags follow their flags`],
+    [
+      "proxy --upstream ws://a --backoff 5s",
+      `--backoff: expected two durations above 0 such as 100ms..5s, the shorter one first, got "5s"`,
+    ],
+    ["proxy --upstream ws://a --per-connection", "--per-connection: needs --mode receiver, got session"],
+    ["proxy --upstream ws://a --per-connection on", "--per-connection: needs --mode receiver, got session"],
+    ["proxy --upstream ws://a --per-connection=maybe", `--per-connection: expected on or off, got "maybe"`],
+    ["proxy --upstream ws://a --mode duplex", `--mode: expected session, sender or receiver, got "duplex"`],
     ["up --rate 0", `--rate: expected a whole number from 1 to 10000, got "0"`],
     [
       "status --admin ftp://a",

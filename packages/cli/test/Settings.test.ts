@@ -25,9 +25,10 @@ describe("the settings of every program", () => {
   it("are what the README prints", () => {
     const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
     const rows = readme.split("\n").filter((line) => line.startsWith("| `--"))
-    const printed = rows.map((row) => {
-      const [, flag = "", standard = ""] = row.split(" | ").join("|").split("|")
-      return `${flag.replaceAll("`", "").trim().replace(/ .*/, "")} ${standard.replaceAll("`", "").trim()}`
+    const cells = (cell = "") => cell.split(", ").map((text) => text.replaceAll("`", "").trim())
+    const printed = rows.flatMap((row) => {
+      const [, flags, standards] = row.split("|")
+      return cells(flags).map((flag, at) => `${flag.replace(/ .*/, "")} ${cells(standards)[at]}`)
     })
     for (const { default: standard, flag } of Object.values(programs).flat())
       assert.include(printed, `${flag} ${standard}`)

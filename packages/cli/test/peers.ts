@@ -1,7 +1,7 @@
 /**
  * Peers that are not ours: WebSocket servers and clients of the `ws` library, plain HTTP, taken ports.
  */
-import { createServer, request } from "node:http"
+import { createServer, type IncomingHttpHeaders, request } from "node:http"
 import { request as requestTls } from "node:https"
 import { type AddressInfo, createServer as createTcp, type Server } from "node:net"
 import { Effect } from "effect"
@@ -47,6 +47,10 @@ export interface Client {
   readonly send: (text: string) => void
   readonly next: Effect.Effect<string>
   readonly closed: Effect.Effect<{ readonly code: number; readonly reason: string }>
+  /** A header of the answer it got; empty when there was none. */
+  readonly header: (name: string) => string
+  /** Ends it without a goodbye. */
+  readonly cut: () => void
 }
 
 /** A client that is open; it is cut when the scope closes. */
@@ -59,12 +63,16 @@ export const client = (url: string, options: WebSocket.ClientOptions = {}) =>
     const closed = new Promise<{ code: number; reason: string }>((resolve) => {
       socket.once("close", (code, reason) => resolve({ code, reason: reason.toString() }))
     })
+    let answer: IncomingHttpHeaders = {}
+    socket.once("upgrade", ({ headers }) => (answer = headers))
     yield* Effect.callback<void, Error>((resume) => {
       socket.once("open", () => resume(Effect.void))
       socket.once("error", (error) => resume(Effect.fail(error)))
     })
     return {
       send: (text) => socket.send(text),
+      header: (name) => String(answer[name] ?? ""),
+      cut: () => socket.terminate(),
       next: Effect.callback<string>((resume) => {
         socket.once("message", (data: Buffer) => resume(Effect.succeed(data.toString())))
       }).pipe(Effect.timeout("10 seconds"), Effect.orDie),

@@ -64,6 +64,42 @@ describe("holdfast proxy", () => {
     }),
   )
 
+  it.live("lets a client that vanished back into its session, and only with its token", () =>
+    Effect.gen(function* () {
+      const program = yield* proxy("--heartbeat", "1s", "--linger", "10s")
+      const first = yield* Peers.client(program.url("proxy"))
+      const ticket = {
+        "x-reconnect-id": first.header("x-connection-id"),
+        "x-resume-token": first.header("x-resume-token"),
+      }
+      assert.match(ticket["x-resume-token"], /^[\w-]{22,}$/)
+      first.cut()
+      const wrong = { ...ticket, "x-resume-token": "guessed" }
+      const error = yield* Effect.flip(Peers.client(program.url("proxy"), { headers: wrong }))
+      assert.strictEqual(error.message, "Unexpected server response: 404")
+      const second = yield* Peers.client(program.url("proxy"), { headers: ticket })
+      second.send("still here")
+      assert.strictEqual(yield* second.next, "still here")
+      const sessions = yield* Peers.ask(`${program.url("admin")}/api/sessions`)
+      assert.deepStrictEqual(
+        JSON.parse(sessions.body).map((row: { id: string; resumes: number }) => [row.id, row.resumes]),
+        [[ticket["x-reconnect-id"], 1]],
+      )
+    }),
+  )
+
+  it.live("is in the mode, and speaks the dialect, that it was told", () =>
+    Effect.gen(function* () {
+      const sender = yield* proxy("--mode", "sender")
+      assert.strictEqual((yield* Peers.client(sender.url("proxy"))).header("x-resume-token"), "")
+      const compat = yield* proxy("--compat", "ws-reconnect-proxy")
+      const first = yield* Peers.client(compat.url("proxy"), { headers: { "x-connection-id": "me" } })
+      first.cut()
+      const second = yield* Peers.client(compat.url("proxy"), { headers: { "x-reconnect-id": "me" } })
+      assert.strictEqual(second.header("x-connection-id"), "me")
+    }),
+  )
+
   it.live("exits with 1 and one line when its port is in use, and says nothing on stdout", () =>
     Effect.gen(function* () {
       const port = yield* Peers.taken()

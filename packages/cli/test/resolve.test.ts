@@ -30,14 +30,31 @@ describe("settings", () => {
       assert.deepStrictEqual(values, {
         upstream,
         listen: { host: "127.0.0.1", port: 8080 },
+        mode: "session",
         admin: { host: "127.0.0.1", port: 9464 },
         "admin-token-file": undefined,
         "handshake-timeout": Duration.seconds(10),
+        linger: Duration.seconds(60),
+        "on-upstream-loss": "reconnect",
+        "upstream-retry-budget": Duration.seconds(30),
+        backoff: { min: Duration.millis(100), max: Duration.seconds(5) },
+        uncertain: "drop",
+        "upstream-handshake": "none",
+        "gate-timeout": Duration.seconds(10),
+        "buffer-messages": 1024,
+        "buffer-bytes": 1024 * 1024,
+        "stall-timeout": Duration.seconds(20),
+        heartbeat: Duration.seconds(15),
+        "heartbeat-timeout": Duration.seconds(10),
         "max-message": 16 * 1024 * 1024,
+        memory: 256 * 1024 * 1024,
+        "per-connection": false,
+        "trust-connection-id": false,
         http: "refuse",
         "max-sessions": 10_000,
         "max-dials": 64,
         forwarded: true,
+        compat: "off",
         "upstream-ca": undefined,
         "upstream-cert": undefined,
         "tls-cert": undefined,
@@ -86,6 +103,38 @@ describe("settings", () => {
     Effect.gen(function* () {
       const env = { HOLDFAST_REQUIRE_SERVICES: "1", HOLDFAST_RATE: "5", HOLDFAST_EXPLAIN: "1", HOLDFAST_NONSENSE: "x" }
       assert.strictEqual((yield* settings({}, { env })).values.explain, false)
+    }),
+  )
+
+  it.effect("may be switches, which stand alone on the command line and are on or off elsewhere", () =>
+    Effect.gen(function* () {
+      const both = (given: Given, about?: Around) =>
+        Effect.map(settings({ mode: "receiver", ...given }, about), ({ values }) => values["per-connection"])
+      assert.isTrue(yield* both({ "per-connection": true }))
+      assert.isTrue(yield* both({}, { env: { HOLDFAST_PER_CONNECTION: "on" } }))
+      assert.isFalse(yield* both({ "per-connection": false }, { env: { HOLDFAST_PER_CONNECTION: "on" } }))
+      assert.isTrue(yield* both({ config: "h.yaml" }, { file: "per-connection: true" }))
+      assert.isTrue(yield* both({ config: "h.yaml" }, { file: "per-connection: on" }))
+      assert.strictEqual(
+        yield* refusal({}, { env: { HOLDFAST_PER_CONNECTION: "1" } }),
+        `HOLDFAST_PER_CONNECTION: expected on or off, got "1"`,
+      )
+    }),
+  )
+
+  it.effect("have other defaults under --compat, where nobody says otherwise", () =>
+    Effect.gen(function* () {
+      const compat = "ws-reconnect-proxy"
+      const sizes = (given: Given, about?: Around) =>
+        Effect.map(settings(given, about), ({ sources, values }) => [
+          values["max-message"] / 1024 ** 2,
+          values.memory / 1024 ** 2,
+          sources["max-message"].name,
+        ])
+      assert.deepStrictEqual(yield* sizes({ compat }), [100, 512, "--compat"])
+      assert.deepStrictEqual(yield* sizes({}, { env: { HOLDFAST_COMPAT: compat } }), [100, 512, "--compat"])
+      assert.deepStrictEqual(yield* sizes({ compat, "max-message": "1MiB", memory: "4MiB" }), [1, 4, "--max-message"])
+      assert.deepStrictEqual(yield* sizes({ compat: "off" }), [16, 256, undefined])
     }),
   )
 
@@ -158,6 +207,77 @@ describe("a combination that makes no sense", () => {
           `--${flag}: needs a wss:// upstream, got ws://127.0.0.1:9000`,
         )
       }
+    }),
+  )
+
+  it.effect("is a setting of another mode", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refusal({ mode: "sender", linger: "5s" }), "--linger: needs --mode session, got sender")
+      assert.strictEqual(
+        yield* refusal({ mode: "receiver" }, { env: { HOLDFAST_LINGER: "5s" } }),
+        "HOLDFAST_LINGER: needs --mode session, got receiver",
+      )
+      assert.strictEqual(
+        yield* refusal({ "per-connection": true }),
+        "--per-connection: needs --mode receiver, got session",
+      )
+      assert.strictEqual(
+        yield* refusal({ mode: "receiver", "trust-connection-id": true }),
+        "--trust-connection-id: needs --per-connection too",
+      )
+      const forEver = "needs --per-connection too, because a shared upstream is dialled for ever"
+      assert.strictEqual(
+        yield* refusal({ mode: "receiver", "on-upstream-loss": "close" }),
+        `--on-upstream-loss: ${forEver}`,
+      )
+      assert.strictEqual(
+        yield* refusal({ mode: "receiver", "upstream-retry-budget": "1s" }),
+        `--upstream-retry-budget: ${forEver}`,
+      )
+      yield* settings({ mode: "receiver", "per-connection": true, "trust-connection-id": true })
+    }),
+  )
+
+  it.effect("is a setting of something that is off", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* refusal({ "gate-timeout": "1s" }),
+        "--gate-timeout: needs --upstream-handshake first-message, got none",
+      )
+      yield* settings({ "gate-timeout": "1s", "upstream-handshake": "first-message" })
+      yield* settings({ "gate-timeout": "1s", compat: "ws-reconnect-proxy" })
+      for (const [flag, value] of [
+        ["upstream-retry-budget", "1s"],
+        ["backoff", "1s..2s"],
+      ] as const) {
+        assert.strictEqual(
+          yield* refusal({ [flag]: value, "on-upstream-loss": "close" }),
+          `--${flag}: needs --on-upstream-loss reconnect, got close`,
+        )
+      }
+    }),
+  )
+
+  it.effect("is a memory in which four messages have no room", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* refusal({ "max-message": "100MiB" }),
+        "--max-message: expected at most 64MiB, a quarter of --memory, got 100MiB",
+      )
+      assert.strictEqual(
+        yield* refusal({ memory: "32MiB" }),
+        "--memory: expected at least 64MiB, four times --max-message, got 32MiB",
+      )
+      const compat = "ws-reconnect-proxy"
+      assert.strictEqual(
+        yield* refusal({ compat, memory: "256MiB" }),
+        "--memory: expected at least 400MiB, four times --max-message, got 256MiB",
+      )
+      assert.strictEqual(
+        yield* refusal({ compat, "max-message": "129MiB" }),
+        "--max-message: expected at most 128MiB, a quarter of --memory, got 129MiB",
+      )
+      yield* settings({ "max-message": "64MiB" })
     }),
   )
 

@@ -8,6 +8,9 @@ import { call, tool } from "./tool.ts"
 const summary =
   /^sent ([\d,]+) {2}delivered ([\d,]+) {2}lost 0 {2}duplicated 0 {2}out of order 0 {2}[\d.]+ ms round trip$/m
 
+const chaos =
+  /^sent ([\d,]+) {2}delivered ([\d,]+) {2}uncertain ([\d,]+) {2}lost ([\d,]+) {2}duplicated ([\d,]+) {2}reconnects ([\d,]+) {2}cut off ([\d,]+) {2}out of order ([\d,]+) {2}[\d.]+ ms round trip$/m
+
 const counts = (text: string): ReadonlyArray<number> =>
   (summary.exec(text) ?? []).slice(1).map((number) => Number(number.replaceAll(",", "")))
 
@@ -53,6 +56,26 @@ describe("holdfast up", () => {
       mine.send("1")
       assert.strictEqual(yield* mine.next, "1")
       assert.strictEqual(yield* program.exit, 0)
+    }),
+  )
+
+  it.live("loses nothing but what was reported as uncertain while its upstream is killed again and again", () =>
+    Effect.gen(function* () {
+      const program = yield* Program.start(["up", "--chaos", "--for", "6s", "--rate", "200"])
+      yield* program.ready
+      yield* program.wrote("stderr", /INFO {2}the upstream is killed$/m)
+      yield* program.wrote("stderr", / upstream away .* dials?$/m)
+      assert.strictEqual(yield* program.exit, 0)
+      const [sent = 0, delivered = 0, uncertain = 0, lost, duplicated, reconnects, cutOff = 0, outOfOrder] = (
+        chaos.exec(program.stderr()) ?? []
+      )
+        .slice(1)
+        .map((count) => Number(count.replaceAll(",", "")))
+      assert.deepStrictEqual([lost, duplicated, outOfOrder], [0, 0, 0])
+      assert.isAtLeast(sent, 600)
+      assert.isAtLeast(delivered, sent - uncertain - cutOff)
+      assert.isAtLeast(reconnects ?? 0, 1)
+      assert.match(program.stdout(), /ready\n$/)
     }),
   )
 

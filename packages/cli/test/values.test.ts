@@ -46,6 +46,33 @@ describe("durations", () => {
     assert.deepStrictEqual(read(Values.duration("above 0"), ["0s", "1ms"]), [undefined, "1ms"]))
 })
 
+describe("spans", () => {
+  it("are two durations, the shorter one first", () =>
+    assert.deepStrictEqual(read(Values.span, ["100ms..5s", "1s..1s", "0.5s..1m"]), [
+      "100ms..5s",
+      "1s..1s",
+      "500ms..1m",
+    ]))
+
+  it("are nothing else, and never begin with 0", () =>
+    assert.deepStrictEqual(
+      read(Values.span, [
+        "5s..1s",
+        "0s..1s",
+        "1s",
+        "1s..",
+        "..1s",
+        "1s...2s",
+        "1s..2s..3s",
+        "1s..25d",
+        "1..2",
+        1,
+        true,
+      ]),
+      Array.from({ length: 11 }, () => undefined),
+    ))
+})
+
 describe("sizes", () => {
   it("have a binary unit or are bytes", () =>
     assert.deepStrictEqual(read(Values.size, ["64KiB", "16MiB", "1GiB", "1024", 1024, "1B"]), [

@@ -32,13 +32,14 @@ export interface Link<out A, out E> extends Connectivity.Connectivity {
 }
 
 /**
- * Registers for the end of a connection: call `gone` once, with a word about why, and the metrics' word if you know it. No fiber
- * waits for it. An Effect does not compile here, because nobody would run it: `lostEffect`. What `fork` is given runs until the
- * connection is gone.
+ * Registers for the end of a connection: call `gone` once, with a word about why, and the metrics' word if you know it. With `again`
+ * false, a goodbye after which dialling is no use, the link is parked until `reconnect`, as with `redial: false`; a `LinkMap` only
+ * dials when asked anyway. No fiber waits for it. An Effect does not compile here, because nobody would run it: `lostEffect`. What
+ * `fork` is given runs until the connection is gone.
  */
 export type OnLost<in A> = (
   connection: A,
-  gone: (why: string, reason?: typeof EventSchema.Reason.Type) => void,
+  gone: (why: string, reason?: typeof EventSchema.Reason.Type, again?: boolean) => void,
   fork: (effect: Effect.Effect<void>) => void,
 ) => void | undefined
 
@@ -77,8 +78,18 @@ export interface Options<A, E, R> extends Dial<A, E, R> {
    * refused or unreachable, never after a flap. Default `"250 millis"`.
    */
   readonly hurry?: Duration.Input | undefined
-  /** `false`: one attempt when first used and one per `reconnect`; otherwise the link is parked. Default `true`. */
-  readonly redial?: boolean | undefined
+  /**
+   * `false`: one attempt when first used and one per `reconnect`; otherwise the link is parked. `"paced"`: also the loss of a stable
+   * connection is followed by the backoff's first delay, counted from the loss; for many links to one target, which all lose it in
+   * the same moment. Default `true`.
+   */
+  readonly redial?: boolean | "paced" | undefined
+  /**
+   * Nothing will dial by itself any more, because of what dialling came to: the last failure, of a defect a `Lost`. Once per parking,
+   * and not for an end that `redial: false` or `gone` does not dial after. It may `reconnect`, which dials without a pause. Default:
+   * nobody is told.
+   */
+  readonly parked?: ((error: E | LinkError) => void) | undefined
   /** Dial at once, instead of when first used. Once dialled a link stays connected either way. Default `false`. */
   readonly eager?: boolean | undefined
 }

@@ -26,6 +26,10 @@ export interface Options {
 export interface ReplayBuffer<A> {
   /** The number given to the item, or `undefined` when it was not taken. */
   readonly push: (item: A, size: number) => number | undefined
+  /** Gives the next number to an item that need not be kept; only an empty buffer can, else it is a bug and throws a `RangeError`. */
+  readonly skip: () => number
+  /** The item with that number, `undefined` when it is not held. */
+  readonly get: (seq: number) => A | undefined
   /** Forgets everything up to and with `seq`; a number from the future is a bug and throws a `RangeError`. */
   readonly ack: (seq: number) => void
   /** Items from `seq` on that are still held, oldest first, as they are when it is called. */
@@ -99,6 +103,15 @@ class Ring<A> implements ReplayBuffer<A> {
     this.#held.push({ seq: ++this.last, item, size })
     this.bytes += size
     return this.last
+  }
+
+  skip(): number {
+    if (this.messages > 0) throw new RangeError(`ReplayBuffer: cannot skip a number behind ${this.messages} items held`)
+    return ++this.last
+  }
+
+  get(seq: number): A | undefined {
+    return this.#held[this.#head + seq - (this.last - this.messages + 1)]?.item
   }
 
   ack(seq: number): void {

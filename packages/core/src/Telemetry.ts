@@ -32,6 +32,8 @@ export interface Measure {
 export interface Probe {
   /** Describes it now. Plain code, called only when someone looks. */
   readonly row: () => Row
+  /** What is only of interest to who looks at this one: `/api/sessions/:id` shows it with the row. Default: nothing more. */
+  readonly detail?: (() => Readonly<Record<string, unknown>>) | undefined
   /** Its metrics. */
   readonly measures?: ReadonlyArray<Measure> | undefined
   /** Buttons on the page: `reconnect`, `drain`, `isolate`, `release`. */

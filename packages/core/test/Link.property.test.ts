@@ -14,7 +14,8 @@ const delayOf = (failures: number) => Math.min(most, base * 2 ** failures)
 const closedAt = (world: World) => world.log.find(({ _tag }) => _tag === "Close")!.at
 const refused: Dial = { _tag: "Refused", after: 0, kind: "refused", closing: 0 }
 const refusing = Array.from({ length: 30 }, () => refused)
-const quiet = { reconnects: [], redial: true, eager: true } as const
+const plain = { goodbyes: [], stillborn: [], parked: "nothing", redial: true, eager: true } as const
+const quiet = { ...plain, reconnects: [] } as const
 const harmless = (plan: Plan) => plan.users.map((user) => ({ ...user, after: "nothing" as const }))
 
 describe("Link, whatever happens and in whatever order", () => {
@@ -107,11 +108,10 @@ describe("Link, whatever happens and in whatever order", () => {
     300,
     (plan) => ({
       ...plan,
+      ...plain,
       handover: "make",
-      eager: true,
       drain: 20,
       giveUpAfter: null,
-      redial: true,
       connectTimeout: 8,
       users: plan.users.map((user) => ({
         ...user,
@@ -208,7 +208,7 @@ describe("what a link costs", () => {
         const { exit } = Sim.run(program, { preempt, seed })
         assert.deepStrictEqual(exit, Exit.void)
       }),
-    { arbitrary: { runs: 60 * times, seed } },
+    { arbitrary: { runs: 60 * times, seed }, timeout: 5_000 * times },
   )
 
   it.effect.prop(

@@ -31,7 +31,11 @@ export const Plan = Schema.Struct({
   hurry: Schema.Literals([1, 3]),
   stableAfter: Schema.Literals([0, 5, 15]),
   connectTimeout: Schema.Literals([4, 8]),
-  redial: Schema.Boolean,
+  redial: Schema.Literals([true, true, false, "paced"]),
+  goodbyes: Schema.Array(ticks(8)).check(Schema.isMaxLength(3)),
+  stillborn: Schema.Array(ticks(8)).check(Schema.isMaxLength(1)),
+  /** What the owner does at once when it hears that the link is parked. */
+  parked: Schema.Literals(["nothing", "nothing", "reconnect", "throw"]),
   eager: Schema.Boolean,
   seed: ticks(1_000_000),
   preempt: Schema.Literals([0, 0.05, 0.2, 0.4]),
@@ -87,11 +91,11 @@ const gauges = Effect.map(Metric.snapshot, (all) => {
 /** Runs the plan; `wrong` says which promises were broken. */
 export const run = (plan: Plan): Ran => simulated(plan, story)
 
-const story = Effect.fnUntraced(function* (plan: Plan, made: (world: World) => void) {
+const story = Effect.fnUntraced(function* (plan: Plan, ready: (world: World) => void) {
   const hub = yield* Events.Events
   const context = yield* Effect.context<never>()
   const world = new World(context, plan.dials)
-  made(world)
+  ready(world)
   const expect = world.expect.bind(world)
   const recording: Events.Hub = {
     ...hub,
@@ -104,6 +108,15 @@ const story = Effect.fnUntraced(function* (plan: Plan, made: (world: World) => v
   const others = yield* Scope.make()
   yield* Link.make({ target, connect: Effect.never }).pipe(Scope.provide(others))
   world.onDial = () => dialBegins(world, plan)
+  world.goodbyes = plan.goodbyes
+  world.stillborn = plan.stillborn
+  // In one step, so that the diary has it where it happened.
+  const ask = (of: Link.Link<Connection, Refused>) =>
+    Effect.sync(() => {
+      world.log.push({ _tag: "Asked", at: world.now })
+      Effect.runSync(of.reconnect("asked"))
+    })
+  let made: Link.Link<Connection, Refused> | undefined
   const link = yield* Link.make({
     target,
     connect: world.connect("link"),
@@ -117,15 +130,18 @@ const story = Effect.fnUntraced(function* (plan: Plan, made: (world: World) => v
     giveUpAfter: plan.giveUpAfter === null ? undefined : plan.giveUpAfter * tick,
     isRetryable: (error) => error.kind !== "auth",
     redial: plan.redial,
+    parked: (error) => {
+      parks(world, error)
+      // Not there yet when it is eager and the first dial comes to nothing at once.
+      expect((made?.state() ?? "TransientFailure") === "TransientFailure", () => `parked, but ${made?.state()}`)
+      if (plan.parked === "throw") throw new Error("a typo")
+      if (plan.parked === "reconnect" && made !== undefined) Effect.runSync(ask(made))
+    },
     eager: plan.eager,
   }).pipe(Scope.provide(scope), Effect.provideService(Events.Events, recording))
   const calls: Array<Call> = []
   const seen: Array<Array<Connectivity.State>> = []
-  // In one step, so that the diary has it where it happened.
-  const ask = Effect.sync(() => {
-    world.log.push({ _tag: "Asked", at: world.now })
-    Effect.runSync(link.reconnect("asked"))
-  })
+  made = link
 
   const hold = (call: Call, holdTicks: number) => (connection: Connection) =>
     Effect.suspend(() => {
@@ -183,12 +199,12 @@ const story = Effect.fnUntraced(function* (plan: Plan, made: (world: World) => v
         const call = yield* one(user, number)
         if (call.interrupted || call.exit === undefined || Exit.isSuccess(call.exit)) return
         if (user.after === "again") yield* one({ ...user, interrupt: null }, number)
-        else if (user.after === "reconnect") yield* ask
+        else if (user.after === "reconnect") yield* ask(link)
       }),
     ),
   )
   const asks = yield* Effect.forEach(plan.reconnects, (at) =>
-    Effect.forkChild(Effect.andThen(Effect.sleep(at * tick), ask)),
+    Effect.forkChild(Effect.andThen(Effect.sleep(at * tick), ask(link))),
   )
   const watchers = yield* Effect.forEach([0, ...plan.watchers], (at) =>
     Effect.forkChild(
@@ -286,6 +302,18 @@ const dialBegins = (world: World, plan: Plan) => {
   const before = world.open().filter(({ closingAt }) => closingAt === undefined || world.now - closingAt < 10_000)
   const others = plan.handover === "break" ? before : before.filter(({ readyAt }) => readyAt === undefined)
   world.expect(others.length === 0, () => `a dial while ${others.map(({ id }) => id)} is open`)
+}
+
+/** The owner hears of the last failure. */
+const parks = (world: World, error: Refused | Link.LinkError) => {
+  world.log.push({ _tag: "Parked", at: world.now })
+  const told = world.log.findLast((e) => e._tag === "Told" && e.event._tag !== "Connecting")
+  const event = told?._tag === "Told" ? told.event : undefined
+  const result = event?._tag === "Failed" ? event.result : undefined
+  if (result === "refused" || result === "reset" || result === "auth") {
+    const last = world.log.findLast((e) => e._tag === "Start")
+    world.expect(error instanceof Refused && error.id === last?.id, () => `parked by ${error}, not by ${last?.id}`)
+  } else world.expect(isLink(error, result === "timeout" ? "ConnectTimeout" : "Lost"), () => `parked by ${error}`)
 }
 
 /** At a quiet moment the state says what the peer sees. */

@@ -13,7 +13,7 @@ export interface PeerOptions {
 
 export const peer = ({ fail = 0, takes = 0 }: PeerOptions = {}) => {
   const log: Array<string> = []
-  const ends = new Map<number, (why: string) => void>()
+  const ends = new Map<number, Parameters<Link.OnLost<number>>[1]>()
   let dials = 0
   const note = (what: string, id: number) =>
     Effect.map(Clock.currentTimeMillis, (now) => void log.push(`${what} ${id} @${now}`))
@@ -25,5 +25,6 @@ export const peer = ({ fail = 0, takes = 0 }: PeerOptions = {}) => {
       : Effect.acquireRelease(Effect.as(note("dial", id), id), () => note("close", id)).pipe(Effect.tap(() => wait))
   })
   const lost: Link.OnLost<number> = (id, gone) => void ends.set(id, gone)
-  return { connect, lost, log, lose: (id: number, why: string) => ends.get(id)?.(why) }
+  const lose = (id: number, why: string, again?: boolean) => ends.get(id)?.(why, undefined, again)
+  return { connect, lost, log, lose }
 }

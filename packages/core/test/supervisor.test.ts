@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Backoff, Connectivity, Events, Link, Telemetry } from "@holdfast/core"
 import { Sim } from "@holdfast/testing"
-import { Cause, Effect, Exit, Fiber, Logger, Metric, Schedule, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Metric, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { peer } from "./peer.ts"
 
@@ -298,27 +298,5 @@ describe("Link, between two connections", () => {
       yield* Effect.scoped(Link.make({ target: "t", connect, eager: true }))
       assert.deepStrictEqual(yield* open, { value: 1 })
     }).pipe(fresh),
-  )
-})
-
-describe("Link, with options that throw", () => {
-  it.effect("parks, and the bug is logged", () =>
-    Effect.gen(function* () {
-      const lines: Array<string> = []
-      const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
-      const link = yield* Link.make({
-        target: "t",
-        connect: Effect.fail("refused"),
-        isRetryable: () => {
-          throw new Error("a typo")
-        },
-        eager: true,
-      }).pipe(Effect.provide(Logger.layer([logger])))
-      assert.strictEqual(link.state(), "TransientFailure")
-      assert.deepStrictEqual(
-        lines.map((line) => line.split(",")[0]),
-        ["dialling t died"],
-      )
-    }),
   )
 })

@@ -51,7 +51,8 @@ export interface Connection {
 export type Entry =
   | { readonly _tag: "Start"; readonly id: number; readonly key: string; readonly at: number }
   | { readonly _tag: "Stop"; readonly id: number; readonly at: number; readonly result: Result }
-  | { readonly _tag: "Gone"; readonly id: number; readonly at: number }
+  | { readonly _tag: "Gone"; readonly id: number; readonly at: number; readonly again: boolean }
+  | { readonly _tag: "Parked"; readonly at: number }
   | { readonly _tag: "Closing"; readonly id: number; readonly at: number }
   | { readonly _tag: "Closed"; readonly id: number; readonly at: number }
   | { readonly _tag: "Patient"; readonly user: number; readonly at: number; readonly on: boolean }
@@ -90,6 +91,11 @@ export class World {
     return [...this.connections.values()].filter((one) => one.closedAt === undefined && (key ?? one.key) === one.key)
   }
 
+  /** The dials whose connections end with a word that they are not to be dialled again. */
+  goodbyes: ReadonlyArray<number> = []
+  /** The dials whose connections have ended when they are told of. */
+  stillborn: ReadonlyArray<number> = []
+
   /** Calls back when a dial begins, before anything is opened. */
   onDial: (id: number, key: string) => void = () => {}
 
@@ -125,15 +131,18 @@ export class World {
 
   readonly lost: Link.OnLost<Connection> = (connection, gone) => {
     const dial = this.#plan[connection.id - 1]
-    if (dial?._tag !== "Ok" || dial.life === null) return
+    if (dial?._tag !== "Ok") return
+    const again = !this.goodbyes.includes(connection.id)
     const end = () => {
       if (connection.closingAt === undefined) {
         connection.goneAt = this.now
-        this.log.push({ _tag: "Gone", id: connection.id, at: this.now })
+        this.log.push({ _tag: "Gone", id: connection.id, at: this.now, again })
       }
-      gone(`1006 of ${connection.id}`)
+      gone(`1006 of ${connection.id}`, undefined, again)
       gone("said twice")
     }
+    if (this.stillborn.includes(connection.id)) return end()
+    if (dial.life === null) return
     const life = Effect.andThen(Effect.sleep(dial.life * tick), Effect.sync(end))
     this.#lives.push(Effect.runForkWith(this.#context)(life))
   }

@@ -55,8 +55,8 @@ export const layer = (options?: Guard.Options): Layer.Layer<never, never, HttpRo
         "/api/sessions/:id",
         guard(
           Effect.map(HttpRouter.params, ({ id = "" }) => {
-            const row = rows("Session").find((session) => Probes.idOf(session) === id)
-            return row === undefined ? notAlive("session", id, "/api/sessions") : Guard.json(Probes.fieldsOf(row))
+            const found = Probes.ofKind(telemetry, "Session")?.find(({ row }) => Probes.idOf(row) === id)
+            return found === undefined ? notAlive("session", id, "/api/sessions") : Guard.json(Probes.detailOf(found))
           }),
         ),
       )

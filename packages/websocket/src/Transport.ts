@@ -32,6 +32,10 @@ export interface Listener {
   frame(frame: Frame): void
   /** After `send` answered `false`: the write buffer has drained below the low watermark. */
   writable(): void
+  /** The peer's library has received everything that was sent before the barrier with this mark, and so before all earlier ones. */
+  confirmed?(mark: number): void
+  /** So many bytes of a message have arrived that is not whole yet; told in steps of 64 KiB, and 0 when it is whole. */
+  unfinished?(bytes: number): void
   /** It is over. Called once, after the last frame. */
   closed(info: CloseInfo): void
 }
@@ -45,12 +49,19 @@ export interface Transport {
   readonly protocol: string
   /** Headers of the answer (dialled) or of the request (accepted). */
   readonly headers: Headers
-  /** Starts reading. Once; frames wait in the socket until then. */
-  readonly listen: (listener: Listener) => void
+  /** Starts reading. Once; frames wait in the socket until then. `send` says no from `highWatermark` unsent bytes on, default 1 MiB. */
+  readonly listen: (listener: Listener, highWatermark?: number) => void
   /** Sends, corked for this tick. `false`: nothing was sent; wait for `writable`, which never comes after the end. */
   readonly send: (frame: Frame) => boolean
   /** Bytes accepted by `send` that the operating system has not taken yet. */
   readonly unsentBytes: () => number
+  /**
+   * Sends a Ping behind everything sent so far; `confirmed` tells of its Pong (RFC 6455 5.5.3). Marks never fall. `false`: it was not
+   * sent, because the connection is over or the peer owes 32 answers.
+   */
+  readonly barrier: (mark: number) => boolean
+  /** Bytes received so far, of any kind: while it grows the peer lives. */
+  readonly heardBytes: () => number
   /** Stops reading, so that the peer feels it. Its close and its pings are not seen meanwhile; one read may still arrive. */
   readonly pause: () => void
   /** Reads again. */

@@ -6,12 +6,14 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { isLoopback } from "../internal/adminServer.ts"
 import { problemOfProxy } from "../internal/combinations.ts"
+import { compatible } from "../internal/compat.ts"
 import { explainProxy } from "../internal/explain.ts"
 import type { RunError } from "../internal/failure.ts"
 import { flagsOf, givenIn } from "../internal/flags.ts"
 import * as FrontDoor from "../internal/frontDoor.ts"
 import * as Host from "../internal/host.ts"
 import * as Process from "../internal/process.ts"
+import { proxyOptions } from "../internal/proxyOptions.ts"
 import { type Given, type Resolved, resolve } from "../internal/resolve.ts"
 import * as Tables from "../internal/tables.ts"
 import * as TlsFiles from "../internal/tlsFiles.ts"
@@ -31,7 +33,8 @@ export const proxy = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "Join WebSocket clients to an upstream: real handshakes, exact close codes, bounded memory. " +
+    "Join WebSocket clients to an upstream, and keep them joined when either vanishes for a while: real handshakes, exact close codes, " +
+      "bounded memory, and a receipt for what may have been lost. " +
       "Every flag can also be HOLDFAST_<FLAG> in the environment or a key of the config file; flags win, then the environment.",
   ),
   Command.withShortDescription("Join WebSocket clients to an upstream"),
@@ -51,7 +54,7 @@ export const proxy = Command.make(
 
 /** The settings in effect; a combination that makes no sense is an error. */
 export const settingsOf = Effect.fnUntraced(function* (given: Given) {
-  const settings = yield* resolve("proxy", given)
+  const settings = compatible(yield* resolve("proxy", given))
   const problem = problemOfProxy(settings)
   return problem === undefined ? settings : yield* problem
 })
@@ -79,16 +82,7 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
         handshakeTimeout: values["handshake-timeout"],
         maxMessage: values["max-message"],
       })
-      yield* FrontDoor.proxy(door, {
-        upstream: values.upstream,
-        handshakeTimeout: values["handshake-timeout"],
-        maxSessions: values["max-sessions"],
-        maxDials: values["max-dials"],
-        http: values.http,
-        forwarded: values.forwarded,
-        upstreamTls,
-        drainTimeout: values["drain-timeout"],
-      })
+      yield* FrontDoor.proxy(door, proxyOptions(values, upstreamTls))
       const again =
         tls === undefined ? nothingToRead : readAgain(settings, admin === undefined ? [door] : [door, admin])
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(signals.hangUp, again)))

@@ -1,8 +1,10 @@
 /**
  * Settings that are fine alone and wrong together.
  */
+import * as Bytes from "@holdfast/core/Bytes"
 import * as Proxy from "@holdfast/websocket/Proxy"
 import { isLoopback } from "./adminServer.ts"
+import * as Compat from "./compat.ts"
 import { UsageError } from "./failure.ts"
 import type { Resolved } from "./resolve.ts"
 import type * as Tables from "./tables.ts"
@@ -11,6 +13,7 @@ import { formatAddress } from "./values.ts"
 /** What is wrong with those of the proxy, or nothing. */
 export const problemOfProxy = (settings: Resolved<typeof Tables.proxy>): UsageError | undefined => {
   const { sources, values } = settings
+  const given = (flag: keyof typeof values) => sources[flag].name !== undefined
   const needs = (flag: keyof typeof values, what: string) =>
     new UsageError({ message: `${sources[flag].where}: needs ${what}` })
   const { "client-ca": clientCa, "tls-cert": cert, "tls-key": key, upstream } = values
@@ -22,7 +25,33 @@ export const problemOfProxy = (settings: Resolved<typeof Tables.proxy>): UsageEr
       return needs(flag, `a wss:// upstream, got ${Proxy.nameOf(upstream)}`)
     }
   }
-  return problemOfAdmin(settings)
+  const { compat, mode, "on-upstream-loss": onLoss, "per-connection": perConnection } = values
+  if (mode !== "session" && given("linger")) return needs("linger", `--mode session, got ${mode}`)
+  if (mode !== "receiver" && perConnection) return needs("per-connection", `--mode receiver, got ${mode}`)
+  if (!perConnection && values["trust-connection-id"]) return needs("trust-connection-id", "--per-connection too")
+  if (compat === "off" && values["upstream-handshake"] === "none" && given("gate-timeout")) {
+    return needs("gate-timeout", "--upstream-handshake first-message, got none")
+  }
+  for (const flag of ["upstream-retry-budget", "backoff"] as const) {
+    if (onLoss === "close" && given(flag)) return needs(flag, "--on-upstream-loss reconnect, got close")
+  }
+  if (mode === "receiver" && !perConnection) {
+    const forEver = "--per-connection too, because a shared upstream is dialled for ever"
+    if (onLoss === "close") return needs("on-upstream-loss", forEver)
+    if (given("upstream-retry-budget")) return needs("upstream-retry-budget", forEver)
+  }
+  return problemOfMemory(settings) ?? problemOfAdmin(settings)
+}
+
+const problemOfMemory = ({ sources, values }: Resolved<typeof Tables.proxy>): UsageError | undefined => {
+  const { "max-message": message, memory } = values
+  if (4 * message <= memory) return undefined
+  const { name } = sources.memory
+  const [flag, expected, got] =
+    name !== undefined && name !== Compat.here
+      ? (["memory", `at least ${Bytes.format(4 * message)}, four times --max-message`, memory] as const)
+      : (["max-message", `at most ${Bytes.format(Math.floor(memory / 4))}, a quarter of --memory`, message] as const)
+  return new UsageError({ message: `${sources[flag].where}: expected ${expected}, got ${Bytes.format(got)}` })
 }
 
 /** What is wrong with an admin listener, or nothing. */

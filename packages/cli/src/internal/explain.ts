@@ -4,45 +4,35 @@
  */
 import * as Proxy from "@holdfast/websocket/Proxy"
 import * as Duration from "effect/Duration"
-import * as Bytes from "@holdfast/core/Bytes"
 import { isLoopback } from "./adminServer.ts"
+import { explainAdmission, explainSessions, joined } from "./explainSessions.ts"
 import type { Resolved } from "./resolve.ts"
-import type { Table } from "./setting.ts"
+import { lines, number, type Sentence, size, sourcesOf, time, where } from "./sentences.ts"
 import type * as Tables from "./tables.ts"
-import { type Address, formatAddress, formatDuration } from "./values.ts"
 
 /** What `holdfast proxy` promises. */
 export const explainProxy = (settings: Resolved<typeof Tables.proxy>): string => {
   const { values } = settings
   const from = sourcesOf(settings)
   const secure = values["tls-cert"] !== undefined
-  const handshake = `${time(values["handshake-timeout"])}${from("handshake-timeout")}`
-  const dials = values["max-dials"] === 1 ? "1 upstream is" : `${number(values["max-dials"])} upstreams are`
-  return lines(
+  const about = lines(
     `Clients of ${secure ? "wss" : "ws"}://${where(values.listen)}${from("listen")} are joined to ` +
-      `${Proxy.nameOf(values.upstream)}${from("upstream")}, each over a connection of its own.`,
+      `${Proxy.nameOf(values.upstream)}${from("upstream")}, ${joined(settings)}.`,
     secure
       ? `They see the certificate in ${values["tls-cert"]}${from("tls-cert")}, which is read again on SIGHUP.`
       : "Their connections are not encrypted.",
     values["client-ca"] !== undefined &&
       `They must show a certificate of an authority in ${values["client-ca"]}${from("client-ca")}.`,
-    "A client chooses path and query below the upstream's URL, never its host.",
-    `The upstream is dialled before a client gets its answer. It has ${handshake}, then the client gets 504; ` +
-      "one that cannot be reached is 502, and its own answer passes as it is.",
+    ...explainAdmission(settings),
     Proxy.isSecure(values.upstream) &&
       (values["upstream-ca"] === undefined
         ? "It must show a certificate of an authority the system trusts."
         : `It must show a certificate of an authority in ${values["upstream-ca"]}${from("upstream-ca")}.`),
     values["upstream-cert"] !== undefined &&
       `It is shown the certificate in ${values["upstream-cert"]}${from("upstream-cert")}.`,
-    `Up to ${dials} dialled at a time${from("max-dials")}; the others wait their turn within that same time, then they get 504 or 503.`,
-    `Up to ${number(values["max-sessions"])} sessions at a time${from("max-sessions")}; beyond that 503 with Retry-After.`,
     `A message may be up to ${size(values["max-message"])}${from("max-message")}; a larger one ends its connection with 1009.`,
-    "When one side is slow, the other is not read meanwhile.",
-    `Every client may make it hold one unfinished message: at worst ${roughly(values["max-message"] * values["max-sessions"])} in all.`,
-    "When one side says goodbye, the other is told the same close code. A client that vanishes or breaks the protocol is 1001 for " +
-      "the upstream, an upstream that vanishes 1014 for the client.",
-    "Nothing is kept for a client that comes back: a session ends with the first of its two connections.",
+  )
+  const around = lines(
     values.http === "refuse"
       ? `Plain HTTP gets 426${from("http")}.`
       : `Plain HTTP goes on to the upstream's origin${from("http")}; when that is away it gets 502, when it is silent for a minute 504.`,
@@ -53,6 +43,7 @@ export const explainProxy = (settings: Resolved<typeof Tables.proxy>): string =>
     explainStop(settings),
     explainLog(settings),
   )
+  return [about, explainSessions(settings), around].join("")
 }
 
 /** What `holdfast up` promises. */
@@ -62,13 +53,28 @@ export const explainUp = (settings: Resolved<typeof Tables.up>): string => {
   return lines(
     `An echo upstream on a free port of this machine, a proxy on ws://${where(values.listen)}${from("listen")} in front of it, ` +
       `and a client that sends ${number(values.rate)} numbered messages a second${from("rate")} through both.`,
-    "Each message must come back once and in order; what does not is counted and makes the exit code 1.",
+    ...explainCounts(settings),
     values.for === undefined
       ? "It runs until SIGINT or SIGTERM."
       : `It stops by itself after ${time(values.for)}${from("for")}.`,
     ...explainAdmin(settings, { orElseFree: false }),
     explainLog(settings),
   )
+}
+
+const explainCounts = (settings: Resolved<typeof Tables.up>): ReadonlyArray<Sentence> => {
+  const from = sourcesOf(settings)
+  if (!settings.values.chaos) {
+    return ["Each message must come back once and in order; what does not is counted and makes the exit code 1."]
+  }
+  return [
+    `Every 2 to 5 s the upstream is killed without a goodbye${from("chaos")}, and started again on its port 200 ms to 1 s later.`,
+    "Uncertain are messages the proxy had sent to the upstream without seeing them confirmed; it says so in its receipts, and some of " +
+      "them come back all the same.",
+    "Cut off are echoes that were on their way back from the upstream when it was killed: it was their sender, so nobody is left " +
+      "who could answer for them. Nothing is sent again.",
+    "What is missing beside these is lost. That, a message that comes twice and one out of order make the exit code 1.",
+  ]
 }
 
 /** What `holdfast status` promises. */
@@ -87,7 +93,7 @@ const explainAdmin = (
     readonly values: { readonly "tls-cert"?: string | undefined }
   },
   { orElseFree }: { readonly orElseFree: boolean },
-): ReadonlyArray<string | false> => {
+): ReadonlyArray<Sentence> => {
   const { admin, "admin-token-file": token, "tls-cert": cert } = settings.values
   const from = sourcesOf(settings)
   if (admin === "off") return [`There are no metrics, no health and no API${from("admin")}.`]
@@ -121,23 +127,3 @@ const explainLog = (settings: Resolved<Pick<typeof Tables.proxy, "log-level" | "
   const shape = format === "json" ? "one JSON object per line" : "lines for people"
   return `The log goes to stderr as ${shape}${from("log-format")}, ${level} and worse${from("log-level")}.`
 }
-
-const sourcesOf =
-  <T extends Table>({ sources }: Resolved<T>) =>
-  (flag: keyof T): string => {
-    const { name } = sources[flag]
-    return name === undefined ? "" : ` (from ${name})`
-  }
-
-const lines = (...sentences: ReadonlyArray<string | false>): string =>
-  sentences.flatMap((sentence) => (sentence === false ? [] : [`${sentence}\n`])).join("")
-
-const where = (address: Address): string =>
-  address.port === 0 ? `${formatAddress(address).replace(/:0$/, "")} on a free port` : formatAddress(address)
-
-const apart = (text: string): string => text.replace(/(\d)([A-Za-z])/, "$1 $2")
-const time = (duration: Duration.Duration): string => apart(formatDuration(duration))
-const size = (bytes: number): string => apart(Bytes.format(bytes))
-const roughly = (bytes: number): string =>
-  bytes < 1024 ** 3 ? size(bytes) : `${Math.round(bytes / 1024 ** 3).toLocaleString("en-US")} GiB`
-const number = (value: number): string => value.toLocaleString("en-US")

@@ -1,5 +1,5 @@
 /**
- * A table of settings as flags of `effect/cli`. All are optional texts there: what a value means, and that one is missing, is decided
+ * A table of settings as flags of `effect/cli`. All are optional there, texts or switches: what a value means, and that one is missing, is decided
  * when variables and the config file have been looked at too.
  */
 import type * as Command from "effect/cli/Command"
@@ -15,26 +15,21 @@ export const flagsOf = (table: Table): Flags =>
 /** What was given on the command line. */
 export const givenIn = (input: Parsed): Given =>
   Object.fromEntries(
-    Object.entries(input).map(([name, value]) => [
-      name,
-      typeof value === "boolean" ? value : Option.getOrUndefined(value),
-    ]),
+    Object.entries(input).map(([name, value]) => [name, Option.getOrUndefined<string | boolean>(value)]),
   )
 
 /** Flags by name. */
-export type Flags = Readonly<Record<string, Flag.Flag<boolean> | Flag.Flag<Option.Option<string>>>>
+export type Flags = Readonly<Record<string, Flag.Flag<Option.Option<boolean>> | Flag.Flag<Option.Option<string>>>>
 
 /** Flags, parsed. */
 export type Parsed = Command.Command.Config.Infer<Flags>
 
 const flagOf = (name: string, setting: Setting<unknown>): Flags[string] =>
   setting.metavar === ""
-    ? Flag.Boolean(name).pipe(Flag.withoutNegation, Flag.withDefault(false), Flag.withDescription(setting.description))
-    : Flag.String(name).pipe(
-        Flag.withMetavar(setting.metavar),
-        Flag.withDescription(`${setting.description}${suffix(setting)}`),
-        Flag.optional,
-      )
+    ? Flag.Boolean(name).pipe(Flag.withoutNegation, Flag.withDescription(described(setting)), Flag.optional)
+    : Flag.String(name).pipe(Flag.withMetavar(setting.metavar), Flag.withDescription(described(setting)), Flag.optional)
+
+const described = (setting: Setting<unknown>): string => `${setting.description}${suffix(setting)}`
 
 const suffix = ({ absent, default: standard }: Setting<unknown>): string => {
   if (Option.isNone(absent)) return " (required)"

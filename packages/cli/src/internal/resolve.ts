@@ -58,7 +58,7 @@ const find = (
   file: ConfigFile.ConfigFile | undefined,
 ): Found | undefined => {
   const text = flags[flag]
-  if (text !== undefined && text !== false) return { raw: text, name: `--${flag}`, where: `--${flag}` }
+  if (text !== undefined) return { raw: text, name: `--${flag}`, where: `--${flag}` }
   const name = variable(flag)
   const value = env[name] ?? ""
   if (places.env && value !== "") return { raw: value, name, where: name }

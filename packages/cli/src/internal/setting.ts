@@ -65,6 +65,10 @@ export const configFile = (kind: Kind<string>, about: About): Setting<string | u
   places: { env: true, file: false },
 })
 
+/** A switch that stands alone on the command line, and is said in words in the environment and the config file. */
+export const toggle = (kind: Kind<boolean>, description: string): Setting<boolean> =>
+  setting(kind, "off", { metavar: "", description })
+
 /** A switch of the command line: there or not. */
 export const flagOnly = (description: string): Setting<boolean> => ({
   metavar: "",

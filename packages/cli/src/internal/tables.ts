@@ -2,7 +2,7 @@
  * Every setting of every program, once: flags, variables, keys of config files, help, `--explain` and the tables of the documents
  * all come from here. A default is written as an operator would write it.
  */
-import { configFile, flagOnly, optional, required, setting } from "./setting.ts"
+import { configFile, flagOnly, optional, required, setting, toggle } from "./setting.ts"
 import * as Values from "./values.ts"
 
 const shared = {
@@ -26,12 +26,19 @@ const adminToken = optional(Values.path, {
   description: "the token the admin listener asks for; must be given when it is not on loopback",
 })
 
+/** What these are under `--compat` when nobody sets them. */
+export const compatDefaults = { "max-message": "100MiB", memory: "512MiB" } as const
+
 /** `holdfast proxy`. */
 export const proxy = {
   upstream: required(Values.upstream, { metavar: "URL", description: "where clients are joined to: ws:// or wss://" }),
   listen: setting(Values.address, "127.0.0.1:8080", {
     metavar: "HOST:PORT",
     description: "where clients come in; port 0 takes a free one",
+  }),
+  mode: setting(Values.choice("session", "sender", "receiver"), "session", {
+    metavar: "session|sender|receiver",
+    description: "who may come and go: both ends, only the upstream, or clients of an upstream that stays",
   }),
   admin: setting(Values.addressOrOff, "127.0.0.1:9464", {
     metavar: "HOST:PORT|off",
@@ -42,10 +49,64 @@ export const proxy = {
     metavar: "TIME",
     description: "for a client to send its headers and, after that, for the upstream to answer; then 504",
   }),
+  linger: setting(Values.duration("from 0"), "60s", {
+    metavar: "TIME",
+    description: "in session mode: a client that vanished may come back this long",
+  }),
+  "on-upstream-loss": setting(Values.choice("reconnect", "close"), "reconnect", {
+    metavar: "reconnect|close",
+    description: "a lost upstream is dialled again, or the client is told at once",
+  }),
+  "upstream-retry-budget": setting(Values.duration("above 0"), "30s", {
+    metavar: "TIME",
+    description: "for all dials to a lost upstream together; then the client gets 1014",
+  }),
+  backoff: setting(Values.span, "100ms..5s", {
+    metavar: "MIN..MAX",
+    description: "the longest pause between those dials: at first, doubling, and at last; with full jitter",
+  }),
+  uncertain: setting(Values.choice("drop", "replay", "fail"), "drop", {
+    metavar: "drop|replay|fail",
+    description: "messages sent but not confirmed when a connection died: report, send again, or close with 1011",
+  }),
+  "upstream-handshake": setting(Values.choice("none", "first-message"), "none", {
+    metavar: "none|first-message",
+    description: "the upstream's first message lets the client's through, and is sent first to the next upstream",
+  }),
+  "gate-timeout": setting(Values.duration("above 0"), "10s", {
+    metavar: "TIME",
+    description: "that first message must come within this; else the client gets 1014",
+  }),
+  "buffer-messages": setting(Values.count(1, 1_000_000), "1024", {
+    metavar: "N",
+    description: "wait per session and direction; then whoever sends them is not read",
+  }),
+  "buffer-bytes": setting(Values.size, "1MiB", {
+    metavar: "SIZE",
+    description: "the same in bytes; both may be exceeded by one message or one read of 64 KiB",
+  }),
+  "stall-timeout": setting(Values.duration("above 0"), "20s", {
+    metavar: "TIME",
+    description: "who is there and takes nothing of a full buffer this long gets 4413, the other side 1013",
+  }),
+  heartbeat: setting(Values.duration("above 0"), "15s", {
+    metavar: "TIME",
+    description: "how often each peer is asked for a sign of life; any byte is one",
+  }),
+  "heartbeat-timeout": setting(Values.duration("above 0"), "10s", {
+    metavar: "TIME",
+    description: "a peer that is silent this long after that counts as lost",
+  }),
   "max-message": setting(Values.size, "16MiB", {
     metavar: "SIZE",
-    description: "a larger message ends its connection with 1009",
+    description: `a larger message ends its connection with 1009; ${compatDefaults["max-message"]} under --compat`,
   }),
+  memory: setting(Values.size, "256MiB", {
+    metavar: "SIZE",
+    description: `all that is held, over all sessions; room for four messages; ${compatDefaults.memory} under --compat`,
+  }),
+  "per-connection": toggle(Values.onOff, "in receiver mode: one upstream per x-connection-id, not one for all"),
+  "trust-connection-id": toggle(Values.onOff, "with --per-connection: later clients of an id need not show its token"),
   http: setting(Values.choice("refuse", "forward"), "refuse", {
     metavar: "refuse|forward",
     description: "plain HTTP gets 426, or goes on to the upstream's origin",
@@ -61,6 +122,10 @@ export const proxy = {
   forwarded: setting(Values.onOff, "on", {
     metavar: "on|off",
     description: "append x-forwarded-for, -proto and -host",
+  }),
+  compat: setting(Values.choice("off", "ws-reconnect-proxy"), "off", {
+    metavar: "off|ws-reconnect-proxy",
+    description: "speak the dialect of that proxy, weaknesses included: who knows an id can take its session over",
   }),
   "upstream-ca": optional(Values.path, {
     metavar: "FILE",
@@ -98,6 +163,7 @@ export const up = {
     description: "metrics, health and API; port 0 takes a free one",
   }),
   "admin-token-file": adminToken,
+  chaos: toggle(Values.onOff, "kill the upstream every few seconds, and start it again on its port"),
   rate: setting(Values.count(1, 10_000), "20", { metavar: "N", description: "messages the client sends per second" }),
   for: optional(Values.duration("above 0"), { metavar: "TIME", description: "stop by itself after this long" }),
   ...shared,

@@ -36,6 +36,27 @@ export const duration = (from: "from 0" | "above 0"): Kind<Duration.Duration> =>
     write: formatDuration,
   })
 
+/** Two times, the first at most as long as the second. */
+export interface Span {
+  readonly min: Duration.Duration
+  readonly max: Duration.Duration
+}
+
+/** Two times above 0: `100ms..5s`. */
+export const span: Kind<Span> = kind({
+  expected: "two durations above 0 such as 100ms..5s, the shorter one first",
+  type: Schema.Struct({ min: Schema.Duration, max: Schema.Duration }),
+  read: (raw) => {
+    const ends = typeof raw === "string" ? raw.split("..").map(parseMillis) : []
+    const [min, max] = ends
+    if (ends.length !== 2 || min === undefined || max === undefined) return undefined
+    return min > 0 && min <= max && max <= longest
+      ? { min: Duration.millis(min), max: Duration.millis(max) }
+      : undefined
+  },
+  write: formatSpan,
+})
+
 /** A number of bytes, at least 1. */
 export const size: Kind<number> = kind({
   expected: "a size such as 64KiB or 16MiB",
@@ -139,6 +160,11 @@ export function formatDuration(time: Duration.Duration): string {
   const millis = Duration.toMillis(time)
   const unit = (["h", "m", "s"] as const).find((unit) => millis > 0 && millis % units[unit] === 0)
   return unit === undefined ? (millis === 0 ? "0s" : `${millis}ms`) : `${millis / units[unit]}${unit}`
+}
+
+/** As an operator would write it: `100ms..5s`. */
+export function formatSpan({ max, min }: Span): string {
+  return `${formatDuration(min)}..${formatDuration(max)}`
 }
 
 function kind<A>(options: {

@@ -24,7 +24,7 @@ export interface Dialling<A, E, R> {
   /** The failure when time is up. */
   readonly timeout: () => Effect.Effect<never, LinkError>
   /** Hears of the end, perhaps before the attempt is over. */
-  readonly gone: (generation: Generation<A>, why: string, reason?: Reason) => void
+  readonly gone: (generation: Generation<A>, why: string, reason?: Reason, again?: boolean) => void
   readonly run: (effect: Effect.Effect<unknown>) => void
 }
 
@@ -52,7 +52,7 @@ const register = <A, E, R>(of: Dialling<A, E, R>, connection: A, scope: Scope.Cl
     const generation = new Generation(connection, scope)
     of.lost?.(
       connection,
-      (why, reason) => of.gone(generation, why, reason),
+      (why, reason, again) => of.gone(generation, why, reason, again),
       (effect) => of.run(Effect.forkIn(effect, scope, { startImmediately: true })),
     )
     return generation.ended === undefined ? Effect.succeed(generation) : Effect.fail(generation.ended)

@@ -32,8 +32,9 @@ export class Pacer<in I> {
     return this.#asked
   }
 
-  /** A stable connection forgets the past: the next attempt may start at once. */
-  reset(): void {
+  /** A stable connection forgets the past: the next attempt may start at once. With `from`, delays count from there. */
+  reset(from = this.#lastStart): void {
+    this.#lastStart = from
     this.#step = undefined
     this.#due = Number.NEGATIVE_INFINITY
     this.#mayHurry = false

@@ -9,7 +9,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Backoff from "../Backoff.ts"
 import type * as Connectivity from "../Connectivity.ts"
@@ -18,12 +17,14 @@ import { Broadcast } from "./broadcast.ts"
 import * as Classify from "./classify.ts"
 import { Closings } from "./closings.ts"
 import { dial, failure, type Dialling } from "./dial.ts"
+import * as Ending from "./ending.ts"
 import type { Generation } from "./generation.ts"
 import * as LinkErrors from "./linkError.ts"
 import type { LinkError } from "./linkError.ts"
 import { Pacer } from "./pacer.ts"
 import { Patience } from "./patience.ts"
 import { Reporter } from "./reporter.ts"
+import { judge, lastError } from "./verdict.ts"
 import { Waiters } from "./waiters.ts"
 
 const millis = (input: Duration.Input) => Duration.toMillis(Duration.fromInputUnsafe(input))
@@ -50,7 +51,8 @@ export class Supervisor<A, E, R> implements Link<A, E> {
   /** Somebody is to dial: waits for it, or does it, which is `#attempting`. */
   #dialling = false
   #attempting = false
-  #givingUp = false
+  /** Of the worker, and of what it leaves behind. */
+  #ending: Ending.Ending | undefined
   #resumed = false
   #downSince = 0
   /** Counts workers: one that has done its work may still be about to end when the next begins. */
@@ -107,7 +109,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       if (current !== undefined && this.#isStable(current)) this.#pacer.reset()
       const hangUp = current === undefined || this.#options.handover === "make" ? undefined : this.#part(current, why)
       // An attempt that is under way is the answer to a wish for one, unless it is being given up.
-      if (!this.#attempting || this.#givingUp) this.#pacer.skip()
+      if (!this.#attempting || Ending.stops(this.#ending)) this.#pacer.skip()
       if (this.#current === undefined) {
         this.#downSince = this.#now()
         this.#move("Connecting")
@@ -149,14 +151,16 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     if (this.#dialling || this.#state === "Shutdown") return
     if (this.#current !== undefined && !this.#pacer.asked) return
     this.#dialling = true
-    this.#givingUp = false
+    this.#ending = undefined
     this.#resumed = false
     if (this.#current === undefined) {
       this.#downSince = this.#now()
       if (this.#flap === undefined) this.#move("Connecting")
     }
-    const worker = this.#run(this.#work)
-    if (worker.pollUnsafe() !== undefined) return
+    const turn = ++this.#turn
+    const worker = this.#run(this.#work(turn))
+    // Over already; the next may have begun on its last word.
+    if (worker.pollUnsafe() !== undefined || turn !== this.#turn) return
     this.#worker = worker
     worker.addObserver(() => {
       if (this.#worker === worker) this.#worker = undefined
@@ -164,25 +168,31 @@ export class Supervisor<A, E, R> implements Link<A, E> {
   }
 
   // From loss to Ready, or until nothing will dial any more.
-  get #work(): Effect.Effect<void> {
-    const turn = ++this.#turn
+  #work(turn: number): Effect.Effect<void> {
     const dialling = Effect.gen({ self: this }, function* () {
       while ((yield* this.#paced) && (yield* this.#attempt));
     })
     // A backoff, `classify` or `isRetryable` that throws parks the link; that must be seen.
-    const seen = Effect.tapDefect(dialling, (defect) => Effect.sync(() => this.#report.bug(Cause.die(defect))))
+    const bug = (defect: unknown) => Effect.sync(() => this.#report.bug(Cause.die(defect)))
+    const seen = Effect.tapDefect(dialling, bug)
+    const rest = Effect.sync(() => this.#rest(turn))
     return Effect.ensuring(
       this.#options.giveUpAfter === undefined ? seen : Effect.raceFirst(seen, this.#tooLong()),
-      Effect.sync(() => {
-        if (turn !== this.#turn || !this.#dialling) return
-        this.#dialling = false
-        this.#attempting = false
-        this.#cut = undefined
-        if (this.#current === undefined) this.#move("TransientFailure")
-        // Not meant for what is over: asked while it gave up, or lost when it had just found out that there is no use.
-        if (this.#pacer.asked || this.#resumed) this.begin()
-      }),
+      Effect.catchDefect(rest, bug),
     )
+  }
+
+  /** A worker ends: without a connection the link is parked, unless somebody wants another dial. */
+  #rest(turn: number): void {
+    if (turn !== this.#turn || !this.#dialling) return
+    this.#dialling = false
+    this.#attempting = false
+    this.#cut = undefined
+    if (this.#current === undefined) this.#move("TransientFailure")
+    // Not meant for what is over: asked while it gave up, or lost when it had just found out that there is no use.
+    if (this.#pacer.asked || this.#resumed) this.begin()
+    if (this.#state !== "TransientFailure" || this.#ending === "noUse") return
+    this.#options.parked?.(lastError(this.target, this.#lastFailure))
   }
 
   get #giveUpAt(): number {
@@ -195,15 +205,19 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     return Effect.suspend(() => {
       const left = Math.min(this.#giveUpAt - this.#now(), millis(this.#options.giveUpAfter!))
       if (left > 0) return Effect.andThen(Effect.sleep(left), this.#tooLong())
-      this.#givingUp = true
+      if (this.#ending !== "noUse") this.#ending = "tooLate"
       return Effect.void
     })
+  }
+
+  get #isLast(): boolean {
+    return this.#options.redial === false || Ending.isFinal(this.#ending)
   }
 
   /** Waits until the next attempt may start; shorter when somebody hurries. `false`: there is none. */
   get #paced(): Effect.Effect<boolean> {
     return Effect.gen({ self: this }, function* () {
-      while (true) {
+      while (this.#ending !== "noUse") {
         this.#resumed = false
         const flap = this.#flap
         this.#flap = undefined
@@ -218,17 +232,19 @@ export class Supervisor<A, E, R> implements Link<A, E> {
         if (this.#current === undefined) this.#move("TransientFailure")
         yield* Effect.timeoutOption(Deferred.await(cut), wait)
       }
+      return false
     })
   }
 
   // `true`: failed, and worth another try.
   get #attempt(): Effect.Effect<boolean> {
     return Effect.uninterruptibleMask((restore) => {
-      if (this.#state === "Shutdown" || this.#givingUp) return Effect.succeed(false)
+      if (this.#state === "Shutdown" || Ending.stops(this.#ending)) return Effect.succeed(false)
       if (this.#flap !== undefined) return Effect.succeed(true)
       const scope = Scope.makeUnsafe()
       const started = this.#now()
       let late: LinkError | undefined
+      let settled = false
       const timeout = () => Effect.fail((late = LinkErrors.connectTimeout(this.target)))
       this.#pacer.began(started)
       this.#attempting = true
@@ -236,12 +252,16 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       if (this.#current === undefined) this.#move("Connecting")
       const attempt = this.#report.connecting()
       const { connect, connectTimeout, lost } = this.#options
-      const gone: Dialling<A, E, R>["gone"] = (generation, why, reason) => this.#gone(generation, why, reason)
+      const gone: Dialling<A, E, R>["gone"] = (generation, why, reason, again) => {
+        if (again === false && !settled && generation.ended === undefined) this.#ending = "noUse"
+        this.#gone(generation, why, reason, again)
+      }
       const run = (effect: Effect.Effect<unknown>) => void this.#run(effect)
       const attempting = dial({ connect, context: this.#context, lost, connectTimeout, timeout, gone, run }, scope)
       const settle = Effect.fnUntraced({ self: this }, function* (exit: Exit.Exit<Generation<A>, E | LinkError>) {
         const ended = Exit.isSuccess(exit) ? exit.value.ended : undefined
         if (Exit.isSuccess(exit) && ended === undefined && this.#state !== "Shutdown") {
+          settled = true
           this.#install(exit.value, attempt, started)
           return false
         }
@@ -253,9 +273,11 @@ export class Supervisor<A, E, R> implements Link<A, E> {
           return false
         }
         let cause = Exit.isSuccess(exit) ? Cause.fail(ended ?? LinkErrors.closed(this.target)) : exit.cause
-        if (this.#givingUp && Cause.hasInterruptsOnly(cause))
+        if (Ending.stops(this.#ending) && Cause.hasInterruptsOnly(cause))
           cause = Cause.fail((late ??= LinkErrors.connectTimeout(this.target)))
-        return yield* this.#failed(attempt, started, cause, late)
+        const more = yield* this.#failed(attempt, started, cause, late)
+        settled = true
+        return more
       })
       return Effect.flatMap(Effect.exit(restore(attempting)), settle)
     })
@@ -282,47 +304,49 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     timeout: LinkError | undefined,
   ): Effect.Effect<boolean> {
     return Effect.suspend(() => {
-      const error = Option.getOrUndefined(Cause.findErrorOption(cause))
-      const own = error === undefined || error === timeout || error instanceof LinkErrors.LinkError
-      const { classify = Classify.classify, isRetryable = () => true } = this.#options
-      // Our own errors are never the dial's: `timeout` is compared by identity, a `LinkError` says that the connection was lost.
-      const result = own && error !== undefined && error === timeout ? "timeout" : own ? "other" : classify(error as E)
-      const worthwhile = this.#options.redial !== false && (own || isRetryable(error as E))
-      const now = this.#now()
-      const input = error ?? LinkErrors.lost(this.target, Classify.describe(cause))
+      // First, because what judges it may throw.
       this.#failure = failure(this.target, cause)
+      const { error, isRetryable, mayHurry, result } = judge(this.#options, cause, timeout)
+      const worthwhile = !this.#isLast && isRetryable()
+      const now = this.#now()
       if (Cause.hasDies(cause)) this.#report.bug(cause)
-      return Effect.map(
-        worthwhile ? this.#pacer.failed(input, now, !own && hurryable.has(result)) : Effect.succeed(false),
-        (again) => {
-          this.#attempting = false
-          const due = Math.max(now, this.#pacer.due(false))
-          // Also when the next attempt is due at once: who waited for this one gets its failure.
-          if (this.#current === undefined) this.#move("TransientFailure")
-          const more = again || this.#pacer.asked
-          const retryIn = more && due < this.#giveUpAt ? due - now : null
-          this.#report.failed(attempt, now - started, result, Classify.describe(cause), retryIn)
-          return more
-        },
-      )
+      return Effect.map(worthwhile ? this.#pacer.failed(error, now, mayHurry) : Effect.succeed(false), (again) => {
+        this.#attempting = false
+        const due = Math.max(now, this.#pacer.due(false))
+        // Also when the next attempt is due at once: who waited for this one gets its failure.
+        if (this.#current === undefined) this.#move("TransientFailure")
+        const more = (again && !this.#isLast) || this.#pacer.asked
+        const retryIn = more && due < this.#giveUpAt ? due - now : null
+        this.#report.failed(attempt, now - started, result, Classify.describe(cause), retryIn)
+        return more
+      })
     })
   }
 
-  #gone(generation: Generation<A>, why: string, reason = Classify.reasonOf(why)): void {
+  #gone(generation: Generation<A>, why: string, reason = Classify.reasonOf(why), again = true): void {
     if (generation.ended !== undefined) return
     const current = this.#current === generation
     const hangUp = this.#part(generation, why)
+    const { redial } = this.#options
+    const redials = again && redial !== false
+    // Not if somebody dials, or has been asked to: that is not because of this loss.
+    const parks = !redials && !this.#attempting && !(this.#dialling && this.#pacer.asked)
     if (current) {
-      if (this.#isStable(generation)) this.#pacer.reset()
-      else if (!this.#attempting && this.#options.redial !== false) this.#flap = LinkErrors.lost(this.target, why)
-      const waits = this.#flap !== undefined || (this.#options.redial === false && !this.#dialling)
-      this.#move(waits ? "TransientFailure" : "Connecting")
+      const stable = this.#isStable(generation)
+      const waits = redials && !this.#attempting && (!stable || redial === "paced")
+      if (stable) this.#pacer.reset(waits ? this.#now() : undefined)
+      if (waits) this.#flap = LinkErrors.lost(this.target, why)
+      if (parks) this.#ending = "noUse"
+      else if (!redials && this.#attempting) this.#ending ??= "lastTry"
+      this.#move(parks || this.#flap !== undefined ? "TransientFailure" : "Connecting")
       this.#report.lost(reason, why, this.#now() - generation.readyAt)
     }
     const turn = this.#turn
     hangUp?.()
     // Unless whoever was told was faster.
-    if (current && this.#options.redial !== false && turn === this.#turn) this.#resume()
+    if (!current || turn !== this.#turn) return
+    if (redials) this.#resume()
+    else if (parks) this.#cut?.()
   }
 
   // Everything is in order when the answer is run, because that runs anybody's code. No answer for one that was never in service.
@@ -406,13 +430,13 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     })
   }
 
-  /** The last failure; without any, patience ran out during the first dial. */
   get #why(): Effect.Effect<never, E | LinkError> {
-    return Effect.suspend(() =>
-      this.#failure === undefined
-        ? Effect.fail(LinkErrors.connectTimeout(this.target))
-        : Effect.failCause(this.#failure),
-    )
+    return Effect.suspend(() => Effect.failCause(this.#lastFailure))
+  }
+
+  /** Without any, patience ran out during the first dial. */
+  get #lastFailure(): Cause.Cause<E | LinkError> {
+    return this.#failure ?? Cause.fail(LinkErrors.connectTimeout(this.target))
   }
 
   #move(next: Connectivity.State): void {
@@ -437,6 +461,3 @@ export class Supervisor<A, E, R> implements Link<A, E> {
 }
 
 type Restore = <B, X, R>(effect: Effect.Effect<B, X, R>) => Effect.Effect<B, X, R>
-
-/** After these another dial may help at once; a peer that is silent or that hangs up wants to be left alone. */
-const hurryable: ReadonlySet<string> = new Set(["refused", "dns", "other"])

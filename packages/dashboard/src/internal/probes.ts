@@ -29,6 +29,9 @@ export const idOf = (row: Telemetry.Row): string => ("id" in row ? row.id : "tar
 /** The row without the name of its kind. */
 export const fieldsOf = ({ _tag: _, ...fields }: Telemetry.Row): object => fields
 
+/** The same, with what only this one's own page shows. */
+export const detailOf = ({ probe, row }: Found): object => ({ ...fieldsOf(row), ...probe.detail?.() })
+
 /** The action of that name of each of them; names come from a URL, so only own properties count. */
 export const actionsOf = (found: ReadonlyArray<Found>, action: string): ReadonlyArray<Effect.Effect<void>> =>
   found.flatMap(({ probe: { actions = {} } }) => (Object.hasOwn(actions, action) ? (actions[action] ?? []) : []))

@@ -5,7 +5,15 @@ import type { Headers } from "../Transport.ts"
 
 /** Ours: names the session, secrets of resuming. The upstream sees only the id, and cannot set any of them. */
 export const connectionId = "x-connection-id"
-const own = [connectionId, "x-resume-token", "x-reconnect-id"]
+export const resumeToken = "x-resume-token"
+export const reconnectId = "x-reconnect-id"
+const own = [connectionId, resumeToken, reconnectId]
+
+/** Of a client that wants to see the message that opened the gate. */
+export const replayId = "x-replay-id"
+
+/** Tells an upstream that the session is not new. */
+export const reconnect = "x-reconnect"
 
 const hop = [
   "connection",

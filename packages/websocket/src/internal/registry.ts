@@ -8,43 +8,58 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Direction from "./direction.ts"
-import type { Session } from "./passThrough.ts"
 import * as Reports from "./reports.ts"
+import type { Session } from "./session.ts"
 
 export interface Registry {
-  readonly up: Direction.Traffic
-  readonly down: Direction.Traffic
-  /** Clients let in: waiting for their answer, in a session, or with a plain request. */
+  readonly sessions: () => Iterable<Session>
+  /** Clients let in: waiting for their answer, in a session or awaited by one, or with a plain request. */
   readonly admitted: () => number
   /** Counts a client until the effect ends, or until its session does if it got one. */
   readonly admit: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly joined: (session: Session) => void
-  readonly left: (session: Ending) => void
+  readonly left: (session: Session) => void
+  /** Nobody new is let in any more. */
+  readonly draining: () => boolean
+  /** A session that everybody may join has more clients, or fewer. */
+  readonly resized: (change: number) => void
   /** Counts the effect, which may finish while the proxy drains, and is cut after that. */
   readonly visit: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /** What drains: told to end, then cut. */
-type Ending = Pick<Session, "shutdown" | "cut">
+interface Ending {
+  readonly shutdown: () => void
+  readonly cut: () => void
+}
 
 /** An empty registry; closing the scope drains it. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly name: string
   readonly drainTimeout: Duration.Input
+  readonly measures: ReadonlyArray<Telemetry.Measure>
 }): Effect.fn.Return<Registry, never, Scope.Scope> {
   const context = yield* Effect.context<never>()
-  const open = new Map<Ending, () => void>()
+  const telemetry = Context.get(context, Telemetry.Telemetry)
+  const sessions = new Map<Session, () => void>()
+  const visitors = new Set<Ending>()
   const report = Reports.make(context, options.name)
-  const [up, down] = [Direction.noTraffic(), Direction.noTraffic()]
-  let waiting = 0
+  let [waiting, clients] = [0, 0]
   let draining = false
   let emptied = () => {}
+  const open = () => sessions.size + visitors.size
+  const gone = () => {
+    if (open() === 0) emptied()
+  }
 
   const registry: Registry = {
-    up,
-    down,
-    admitted: () => waiting + open.size,
+    sessions: () => sessions.keys(),
+    // Sessions without a client count, and so do clients that share one.
+    admitted: () => waiting + visitors.size + Math.max(sessions.size, clients),
+    draining: () => draining,
+    resized: (change) => {
+      clients += change
+    },
     admit: (self) =>
       Effect.suspend(() => {
         waiting++
@@ -54,20 +69,24 @@ export const make = Effect.fnUntraced(function* (options: {
         )
       }),
     joined: (session) => {
-      open.set(session, Context.get(context, Telemetry.Telemetry).add({ row: session.row }))
+      const detail = () => ({ receipts: session.receipts })
+      sessions.set(session, telemetry.add({ row: () => session.row(), detail }))
     },
     left: (session) => {
-      open.get(session)?.()
-      open.delete(session)
-      if (open.size === 0) emptied()
+      sessions.get(session)?.()
+      sessions.delete(session)
+      gone()
     },
     visit: (self) =>
       Effect.withFiber((fiber) => {
-        const visitor: Ending = { shutdown: Effect.void, cut: () => fiber.interruptUnsafe() }
-        open.set(visitor, () => {})
+        const visitor: Ending = { shutdown: () => {}, cut: () => fiber.interruptUnsafe() }
+        visitors.add(visitor)
         return Effect.ensuring(
           self,
-          Effect.sync(() => registry.left(visitor)),
+          Effect.sync(() => {
+            visitors.delete(visitor)
+            gone()
+          }),
         )
       }),
   }
@@ -75,7 +94,7 @@ export const make = Effect.fnUntraced(function* (options: {
   yield* Link.announce({ program: Reports.program, target: options.name })
   yield* Telemetry.register({
     row: () => ({ _tag: "Check", name: "proxy", ok: !draining, why: draining ? "draining" : "" }),
-    measures: Reports.measures(options.name, up, down),
+    measures: options.measures,
   })
   yield* Effect.addFinalizer(() => {
     draining = true
@@ -83,18 +102,20 @@ export const make = Effect.fnUntraced(function* (options: {
   })
 
   const drain = Effect.suspend(() => {
-    const total = open.size
+    const total = open()
     report.draining(total)
     const everyone = Effect.callback<void>((resume) => {
       emptied = () => resume(Effect.void)
-      if (open.size === 0) emptied()
+      gone()
     })
     return Effect.gen(function* () {
       const timeout = Duration.fromInputUnsafe(options.drainTimeout)
-      yield* Effect.forkScoped(sayGoodbye([...open.keys()], Duration.times(timeout, 0.5)))
+      // Who is away cannot come back: there is nobody to spread.
+      for (const session of [...sessions.keys()]) if (session.clients === 0) session.shutdown()
+      yield* Effect.forkScoped(sayGoodbye([...sessions.keys()], Duration.times(timeout, 0.5)))
       const inTime = Option.isSome(yield* Effect.timeoutOption(everyone, timeout))
-      const cut = inTime ? 0 : open.size
-      for (const session of open.keys()) session.cut()
+      const cut = inTime ? 0 : open()
+      for (const each of [...sessions.keys(), ...visitors]) each.cut()
       if (!inTime) yield* Effect.timeoutOption(everyone, "1 second")
       report.drained(total - cut, cut)
     }).pipe(Effect.scoped, Effect.interruptible) // finalizers are not, and the timeouts in here must be
@@ -106,11 +127,10 @@ export const make = Effect.fnUntraced(function* (options: {
 /** Not all in one moment, so that they do not all come back in one. */
 const sayGoodbye = Effect.fnUntraced(function* (sessions: ReadonlyArray<Ending>, over: Duration.Duration) {
   const steps = Math.min(sessions.length, 100)
-  const scope = yield* Effect.scope
   for (let step = 0; step < steps; step++) {
     const from = Math.floor((step * sessions.length) / steps)
     const to = Math.floor(((step + 1) * sessions.length) / steps)
-    for (const session of sessions.slice(from, to)) yield* Effect.forkIn(session.shutdown, scope)
+    for (const session of sessions.slice(from, to)) session.shutdown()
     if (step < steps - 1) yield* Effect.sleep(Duration.times(over, 1 / steps))
   }
 })

@@ -7,9 +7,7 @@ import type { Measure } from "@holdfast/core/Telemetry"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type { TransportError } from "../Transport.ts"
-import * as CloseCode from "./closeCode.ts"
-import type { Traffic } from "./direction.ts"
-import type { Ends } from "./passThrough.ts"
+import type { Traffic } from "./traffic.ts"
 
 /** Whose links and events these are. */
 export const program = "proxy"
@@ -25,14 +23,6 @@ export const make = (context: Context.Context<never>, target: string) => {
   }
 }
 
-/** Why the upstream's connection is gone, for its link: in words, and as a label. */
-export const loss = ({ client, first, upstream }: Ends): readonly [why: string, typeof EventSchema.Reason.Type] =>
-  first === "upstream"
-    ? [told(upstream), CloseCode.reasonLabel(upstream)]
-    : [`${first} ended: ${told(client)}`, "local"]
-
-const told = ({ code, reason }: Ends["client"]): string => (reason === "" ? `${code}` : `${code} ${reason}`)
-
 /** Why a dial failed, as a label. */
 export const result = ({ reason }: TransportError): typeof EventSchema.Result.Type => {
   if (reason._tag === "Refused") return reason.status === 401 || reason.status === 403 ? "auth" : "refused"
@@ -40,15 +30,30 @@ export const result = ({ reason }: TransportError): typeof EventSchema.Result.Ty
   return reason.kind === "protocol" ? "other" : reason.kind
 }
 
+/** What is counted beside the traffic. */
+export interface Counts {
+  resumed: number
+  refused: number
+  /** Open sockets on either side. */
+  readonly open: () => { readonly client: number; readonly upstream: number }
+}
+
 /** Read at the scrape. */
-export const measures = (target: string, up: Traffic, down: Traffic): ReadonlyArray<Measure> => [
+export const measures = (target: string, up: Traffic, down: Traffic, counts: Counts): ReadonlyArray<Measure> => [
   ...traffic({ target, direction: "up" }, up),
   ...traffic({ target, direction: "down" }, down),
+  resumes({ target, result: "resumed" }, () => counts.resumed),
+  resumes({ target, result: "refused" }, () => counts.refused),
+  sockets({ target, hop: "client" }, () => counts.open().client),
+  sockets({ target, hop: "upstream" }, () => counts.open().upstream),
 ]
 
 const traffic = (at: Record<string, string>, of: Traffic): ReadonlyArray<Measure> => [
-  messages({ ...at, outcome: "sent" }, () => of.messages - of.lostMessages - of.heldMessages),
-  messages({ ...at, outcome: "lost" }, () => of.lostMessages),
+  messages({ ...at, outcome: "sent" }, () => of.sent),
+  messages({ ...at, outcome: "lost" }, () => of.lost),
+  uncertain({ ...at, outcome: "dropped" }, () => of.uncertain.dropped),
+  uncertain({ ...at, outcome: "replayed" }, () => of.uncertain.replayed),
+  uncertain({ ...at, outcome: "failed" }, () => of.uncertain.failed),
   {
     name: "holdfast_bytes_total",
     description: "Payload bytes that were received",
@@ -58,7 +63,7 @@ const traffic = (at: Record<string, string>, of: Traffic): ReadonlyArray<Measure
   },
   {
     name: "holdfast_buffer_messages",
-    description: "Messages that wait because the other side is slow",
+    description: "Messages that wait because the other side is away or slow, or has not confirmed them",
     type: "gauge",
     attributes: at,
     value: () => of.heldMessages,
@@ -72,10 +77,36 @@ const traffic = (at: Record<string, string>, of: Traffic): ReadonlyArray<Measure
   },
 ]
 
-const messages = (attributes: Record<string, string>, value: () => number): Measure => ({
+type Series = (attributes: Record<string, string>, value: () => number) => Measure
+
+const messages: Series = (attributes, value) => ({
   name: "holdfast_messages_total",
-  description: "Messages that were passed on, or lost because the other side was gone",
+  description: "Messages that were passed on, or lost because nobody came for them",
   type: "counter",
+  attributes,
+  value,
+})
+
+const uncertain: Series = (attributes, value) => ({
+  name: "holdfast_messages_uncertain_total",
+  description: "Messages that were sent and not confirmed when their connection was lost",
+  type: "counter",
+  attributes,
+  value,
+})
+
+const resumes: Series = (attributes, value) => ({
+  name: "holdfast_session_resume_total",
+  description: "Clients that came back for their session, and those that found none",
+  type: "counter",
+  attributes,
+  value,
+})
+
+const sockets: Series = (attributes, value) => ({
+  name: "holdfast_open_connections",
+  description: "Open WebSockets of sessions",
+  type: "gauge",
   attributes,
   value,
 })

@@ -38,7 +38,8 @@ export const stripPrefix = (path: string, target: string): string => {
   return rest.startsWith("/") ? rest : `/${rest}`
 }
 
-const pathOf = (target: string): string => {
+/** The target without its query. */
+export const pathOf = (target: string): string => {
   const query = target.indexOf("?")
   return query === -1 ? target : target.slice(0, query)
 }

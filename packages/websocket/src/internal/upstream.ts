@@ -8,6 +8,14 @@ export const isUpstream = (text: string): boolean => {
   return url !== undefined && /^wss?:$/.test(url.protocol) && `${url.username}${url.password}${url.hash}` === ""
 }
 
+/** One the proxy cannot dial is a defect. */
+export const parse = (upstream: string): URL => {
+  if (isUpstream(upstream)) return new URL(upstream)
+  throw new TypeError(
+    `upstream: expected a ws:// or wss:// URL without credentials and fragment, got ${JSON.stringify(upstream)}`,
+  )
+}
+
 /** For people, labels and logs. */
 export const nameOf = (upstream: string): string => {
   const url = new URL(upstream)

@@ -4,6 +4,9 @@
 import type * as Http from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import * as Entropy from "@holdfast/core/Entropy"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -11,6 +14,7 @@ import WebSocket, { WebSocketServer } from "ws"
 import type { Target } from "../Dialer.ts"
 import { Gone, type Headers, Refused, type Transport, TransportError, Unreachable } from "../Transport.ts"
 import * as SocketTransport from "./socketTransport.ts"
+import * as Wheel from "./wheel.ts"
 
 /** Browsers' DevTools send screenshots of several MiB; far more is a mistake or an attack. In bytes. */
 const defaultMaxMessage = 16 * 1024 * 1024
@@ -33,7 +37,10 @@ export const dial = Effect.fnUntraced(function* (
     Effect.sync(() => open(target, url)),
     ({ socket }) => Effect.sync(() => socket.terminate()),
   )
-  return yield* Effect.callback<Transport, TransportError>((resume) => await101(dialled, target, url, resume))
+  const context = yield* Effect.context<never>()
+  return yield* Effect.callback<Transport, TransportError>((resume) =>
+    await101(dialled, target, url, (opened) => resume(Effect.map(opened, (about) => wrap(about, context)))),
+  )
 })
 
 interface Dialled {
@@ -77,7 +84,7 @@ const await101 = (
   { socket, failure }: Dialled,
   target: Target,
   url: URL,
-  resume: (effect: Effect.Effect<Transport, TransportError>) => void,
+  resume: (effect: Effect.Effect<Opened, TransportError>) => void,
 ) => {
   const fail = (reason: TransportError["reason"]) => resume(Effect.fail(new TransportError({ reason })))
   let answer: Http.IncomingMessage | undefined
@@ -106,7 +113,7 @@ const await101 = (
       socket.terminate()
       return fail(new Unreachable({ target: url.origin, kind: "protocol", why }))
     }
-    resume(Effect.succeed(SocketTransport.make(socket, about(socket, protocol, headersOf(answer)))))
+    resume(Effect.succeed({ socket, protocol, headers: headersOf(answer) }))
   })
   socket.on("close", () => fail(unreachable(url.origin, failure.current)))
 }
@@ -148,9 +155,18 @@ const kindOf = (code: string): Unreachable["kind"] => {
   return code === "" || code.startsWith("HPE_") ? "protocol" : "other"
 }
 
-const about = (socket: WebSocket, protocol: string, headers: Headers): SocketTransport.About => {
-  // `ws` keeps the TCP socket in a private field; without it everything works, uncorked and with coarser progress.
-  const raw = (socket as unknown as { readonly _socket?: Raw })._socket
+/** A handshake that is over. */
+interface Opened {
+  readonly socket: WebSocket
+  readonly protocol: string
+  readonly headers: Headers
+}
+
+const wrap = ({ headers, protocol, socket }: Opened, context: Context.Context<never>): Transport => {
+  // `ws` keeps these in private fields; without them everything works, uncorked, with coarser progress, and unfinished messages uncounted.
+  const { _receiver: receiver, _socket: raw } = socket as unknown as Inner
+  const clock = Context.get(context, Clock.Clock)
+  const random = Context.get(context, Entropy.Entropy).bytes(4)
   // A peer whose network is gone says nothing, for ever; the operating systems ask each other.
   raw?.setKeepAlive(true, keepAlive)
   let corked = false
@@ -158,7 +174,7 @@ const about = (socket: WebSocket, protocol: string, headers: Headers): SocketTra
     corked = false
     raw?.uncork()
   }
-  return {
+  return SocketTransport.make(socket, {
     protocol,
     headers,
     cork: () => {
@@ -172,7 +188,18 @@ const about = (socket: WebSocket, protocol: string, headers: Headers): SocketTra
       return socket.bufferedAmount - writing + Math.min(writing, raw?._handle?.writeQueueSize ?? writing)
     },
     flush: (done) => void raw?.write("", () => done()),
-  }
+    heardBytes: () => raw?.bytesRead ?? 0,
+    onRead: (callback) => {
+      raw?.on("data", () => callback((receiver?._bufferedBytes ?? 0) + (receiver?._messageLength ?? 0)))
+    },
+    now: Wheel.monotonic(clock),
+    nonce: new DataView(random.buffer, random.byteOffset).getUint32(0),
+  })
+}
+
+interface Inner {
+  readonly _socket?: Raw
+  readonly _receiver?: { readonly _bufferedBytes?: number; readonly _messageLength?: number }
 }
 
 // The stream counts a write as a whole until it is finished; libuv's own count falls while a large one makes progress.
@@ -236,7 +263,8 @@ export const makeAccepting = (options: { readonly maxMessage: number }): Accepti
         (opened) => Effect.sync(() => opened?.terminate()),
       )
       if (socket === undefined) return yield* new TransportError({ reason: new Gone({ target: "the client" }) })
-      return SocketTransport.make(socket, about(socket, answer.protocol, headersOf(pending.request)))
+      const { protocol } = answer
+      return wrap({ socket, protocol, headers: headersOf(pending.request) }, yield* Effect.context<never>())
     }),
   }
 }

@@ -9,6 +9,11 @@ export class FakeSocket extends EventEmitter implements SocketLike {
   bufferedAmount = 0
   /** What it was asked, in order; messages as their payload. */
   readonly asked: Array<string> = []
+  /** The payloads of its Pings. */
+  readonly pings: Array<Uint8Array> = []
+  /** Milliseconds, as the socket's clock shows them. */
+  now = 0
+  heard = 0
   readonly #flushes: Array<() => void> = []
   readonly #writes: Array<{ left: number; readonly done: () => void }> = []
 
@@ -16,6 +21,10 @@ export class FakeSocket extends EventEmitter implements SocketLike {
     this.asked.push(`${options.binary ? "binary" : "text"} ${data.byteLength}`)
     this.bufferedAmount += data.byteLength
     this.#writes.push({ left: data.byteLength, done: done ?? (() => {}) })
+  }
+  ping(data: Uint8Array): void {
+    this.asked.push("ping")
+    this.pings.push(data)
   }
   pause(): void {
     this.asked.push("pause")
@@ -58,6 +67,10 @@ export class FakeSocket extends EventEmitter implements SocketLike {
     headers: { a: "b" },
     cork: () => {},
     unsentBytes: () => this.bufferedAmount,
+    heardBytes: () => this.heard,
+    onRead: (callback) => void this.on("read", callback),
+    now: () => this.now,
+    nonce: 7,
     flush: (done) => void (this.bufferedAmount === 0 ? done() : this.#flushes.push(done)),
   }
 }

@@ -21,6 +21,9 @@ export class FakeTransport implements Transport {
   /** How many more frames it takes. */
   room = Infinity
   unsent = 0
+  heard = 0
+  /** Marks of the barriers that were not answered yet. */
+  barriers: Array<number> = []
   /** Whether a goodbye is answered at once. */
   polite = true
   #listener: Listener | undefined
@@ -31,6 +34,12 @@ export class FakeTransport implements Transport {
   readonly closed = Deferred.await(this.#ended)
   readonly listen = (listener: Listener) => void (this.#listener = listener)
   readonly unsentBytes = () => this.unsent
+  readonly heardBytes = () => this.heard
+  readonly barrier = (mark: number) => {
+    if (this.#leaving) return false
+    this.barriers.push(mark)
+    return true
+  }
   readonly pause = () => void this.asked.push("pause")
   readonly resume = () => void this.asked.push("resume")
   readonly cut = () => {
@@ -57,6 +66,13 @@ export class FakeTransport implements Transport {
   /** A frame arrives. */
   receive(text: string): void {
     this.#listener?.frame(frame(text))
+  }
+
+  /** Answers all barriers so far. */
+  pong(): void {
+    const mark = this.barriers.at(-1)
+    this.barriers = []
+    if (mark !== undefined) this.#listener?.confirmed?.(mark)
   }
 
   /** There is room for so many frames, after a time without. */

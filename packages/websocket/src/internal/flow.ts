@@ -1,0 +1,233 @@
+/**
+ * One way through a session: what arrives is numbered, handed to whoever is connected, and held while nobody can take it. Under
+ * `replay` it is held until it is confirmed. Knows nothing of losses and goodbyes: that is the session. Plain code.
+ */
+import * as ReplayBuffer from "@holdfast/core/ReplayBuffer"
+import type { Frame } from "../Transport.ts"
+import type { Outlet, Range } from "./outlet.ts"
+import * as Payload from "./payload.ts"
+import type { Traffic } from "./traffic.ts"
+
+/** How much a flow may hold before its producers are not read any more. */
+export interface Marks {
+  readonly messages: number
+  readonly bytes: number
+}
+
+export interface Options {
+  readonly marks: Marks
+  /** Messages are held until they are confirmed, and sent again to whoever comes next. */
+  readonly replay: boolean
+  readonly traffic: Traffic
+  /** The producers are to be read, or not. */
+  readonly onPressure: (paused: boolean) => void
+}
+
+/** The producers are stopped instead, and what they had sent by then is taken. */
+const unbounded = { messages: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER } as const
+
+/** One way. */
+export class Flow {
+  readonly #options: Options
+  readonly #buffer = ReplayBuffer.make<Frame>(unbounded)
+  readonly #outlets = new Set<Outlet>()
+  /** The only outlet, when there is one and nothing stands between it and the producers. */
+  #open: Outlet | undefined
+  /** Where the next outlet starts while there is none. */
+  #after = 0
+  /** The last message that has ever been sent on. */
+  #handed = 0
+  #locked = false
+  #paused = false
+  #over = false
+  #leaving: Array<readonly [outlet: Outlet, handed: () => void]> | undefined
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  /** Messages in memory. */
+  get heldMessages(): number {
+    return this.#buffer.messages
+  }
+
+  /** Their payload, and so much of the memory they pin. */
+  get heldBytes(): number {
+    return this.#buffer.bytes
+  }
+
+  /** Messages that were never sent on. */
+  get waiting(): number {
+    return this.#over ? 0 : this.#buffer.last - this.#handed
+  }
+
+  /** Whether the producers are stopped. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /** The outlet that holds the others up, while the producers are stopped for it. */
+  get slowest(): Outlet | undefined {
+    if (!this.#paused || this.#locked) return undefined
+    let slowest: Outlet | undefined
+    for (const outlet of this.#outlets) {
+      if (slowest === undefined || this.#done(outlet) < this.#done(slowest)) slowest = outlet
+    }
+    return slowest
+  }
+
+  /** A message arrived. */
+  push(frame: Frame): void {
+    const { traffic } = this.#options
+    traffic.messages++
+    traffic.bytes += frame.size
+    if (this.#over) {
+      traffic.lost++
+    } else if (this.#open?.hand(frame) === true || this.#offer(frame)) {
+      this.#handed = this.#buffer.skip()
+      traffic.sent++
+    }
+  }
+
+  /** From now on it takes what comes, and what waits if it is the only one. */
+  attach(outlet: Outlet): void {
+    outlet.start(this.#outlets.size === 0 ? this.#after : this.#buffer.last)
+    this.#outlets.add(outlet)
+    this.flush(outlet)
+  }
+
+  /** It takes nothing more; the answer is what it may not have delivered, which is sent again under `replay` if nobody else has it. */
+  detach(outlet: Outlet): Range | undefined {
+    if (!this.#outlets.delete(outlet)) return undefined
+    outlet.stop()
+    if (this.#outlets.size === 0) this.#after = this.#done(outlet)
+    this.#settle()
+    return outlet.uncertain
+  }
+
+  /** The outlet is told goodbye: it takes nothing more, and with the last one nothing goes through. */
+  retire(outlet: Outlet): void {
+    this.detach(outlet)
+    if (this.#outlets.size === 0) this.stop()
+  }
+
+  /** The outlet can take more. */
+  flush(outlet: Outlet): void {
+    if (!this.#outlets.has(outlet)) return
+    if (!this.#locked) {
+      for (let frame = this.#buffer.get(outlet.next); frame !== undefined; frame = this.#buffer.get(outlet.next)) {
+        if (!outlet.hand(frame)) break
+        this.#sentOn(outlet)
+      }
+    }
+    this.#settle()
+  }
+
+  /** The peer of the outlet has everything up to this number. */
+  confirm(outlet: Outlet, mark: number): void {
+    outlet.confirm(mark)
+    if (this.#options.replay) this.#settle()
+  }
+
+  /** Nothing is sent on until it is unlocked. */
+  lock(): void {
+    this.#locked = true
+    this.#settle()
+  }
+
+  unlock(): void {
+    this.#locked = false
+    for (const outlet of this.#outlets) this.flush(outlet)
+  }
+
+  /** Nothing goes through any more: what was never sent on is lost. */
+  stop(): void {
+    if (this.#over) return
+    this.#options.traffic.lost += this.waiting
+    this.#over = true
+    this.#release(this.#buffer.last)
+    this.#settle()
+  }
+
+  /** Calls back when the outlet has been given everything, or will not be. */
+  whenHanded(outlet: Outlet, callback: () => void): void {
+    this.#leaving ??= []
+    this.#leaving.push([outlet, callback])
+    this.#settle()
+  }
+
+  #isHanded(outlet: Outlet): boolean {
+    return this.#over || this.#locked || !this.#outlets.has(outlet) || outlet.next > this.#buffer.last
+  }
+
+  // To everybody who is up to date; held for those who are not, or cannot take it. `true`: nobody needs it any more.
+  #offer(frame: Frame): boolean {
+    const { replay, traffic } = this.#options
+    const seq = this.#buffer.last + 1
+    let [all, any] = [!replay && !this.#locked && this.#outlets.size > 0, false]
+    for (const outlet of this.#outlets) {
+      if (!this.#locked && outlet.next === seq && outlet.hand(frame)) any = true
+      else all = false
+    }
+    if (all) return true
+    const held = Payload.detached(frame)
+    this.#buffer.push(held, held.size)
+    traffic.heldMessages++
+    traffic.heldBytes += held.size
+    if (any) {
+      this.#handed = seq
+      traffic.sent++
+    }
+    this.#settle()
+    return false
+  }
+
+  #sentOn(outlet: Outlet): void {
+    if (outlet.next - 1 <= this.#handed) return
+    this.#handed = outlet.next - 1
+    this.#options.traffic.sent++
+  }
+
+  /** Up to where the outlet needs nothing any more. */
+  #done(outlet: Outlet): number {
+    return this.#options.replay ? outlet.confirmed : outlet.next - 1
+  }
+
+  // After every change: what nobody needs goes, and the producers are told if they are to stop or to go on.
+  #settle(): void {
+    if (this.#outlets.size > 0) {
+      let done = Number.POSITIVE_INFINITY
+      for (const outlet of this.#outlets) done = Math.min(done, this.#done(outlet))
+      this.#release(done)
+    }
+    const [sole] = this.#outlets
+    const free = !this.#locked && !this.#options.replay && this.#buffer.messages === 0 && this.#outlets.size === 1
+    this.#open = free ? sole : undefined
+    this.#regulate()
+    const leaving = this.#leaving
+    if (leaving === undefined) return
+    this.#leaving = leaving.filter(([outlet]) => !this.#isHanded(outlet))
+    for (const [outlet, handed] of leaving) if (this.#isHanded(outlet)) handed()
+  }
+
+  #release(upTo: number): void {
+    const { heldBytes, heldMessages } = this
+    this.#buffer.ack(upTo)
+    this.#options.traffic.heldMessages -= heldMessages - this.heldMessages
+    this.#options.traffic.heldBytes -= heldBytes - this.heldBytes
+  }
+
+  // Stopped at the marks, or as soon as somebody who is there cannot take more; goes on when that is over, below half the marks.
+  #regulate(): void {
+    const { marks, replay } = this.#options
+    let behind = false
+    if (!this.#locked) for (const outlet of this.#outlets) behind ||= outlet.next <= this.#buffer.last
+    const factor = this.#paused ? 0.5 : 1
+    const full = this.heldMessages >= marks.messages * factor || this.heldBytes >= marks.bytes * factor
+    const paused = !this.#over && this.heldMessages > 0 && (behind || full)
+    if (paused === this.#paused) return
+    this.#paused = paused
+    if (paused && replay) for (const outlet of this.#outlets) outlet.barrier()
+    this.#options.onPressure(paused)
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The memory of all sessions together: who must not come in any more, and who has to go.
+ */
+import type { Session } from "./session.ts"
+import type { Traffic } from "./traffic.ts"
+import type { Wheel } from "./wheel.ts"
+
+export interface Options {
+  /** In bytes. */
+  readonly limit: number
+  readonly up: Traffic
+  readonly down: Traffic
+  readonly wheel: Wheel
+  readonly sessions: () => Iterable<Session>
+}
+
+/** Newcomers are refused from here on. */
+const nearlyFull = 0.8
+
+/** What is unsent is asked of the sockets so often, in milliseconds, while there is traffic. */
+const interval = 200
+
+/** The book of one proxy. Messages held and unfinished are booked as they come. */
+export class Memory {
+  readonly #options: Options
+  #unfinished = 0
+  #unsent = 0
+  #seen = 0
+  #watching = false
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  /** In bytes. */
+  get used(): number {
+    const { down, up } = this.#options
+    return up.heldBytes + down.heldBytes + this.#unfinished + this.#unsent
+  }
+
+  get isTight(): boolean {
+    return this.used >= this.#options.limit * nearlyFull
+  }
+
+  /** Bytes of unfinished messages more, or fewer. */
+  unfinished(change: number): void {
+    this.#unfinished += change
+    if (change > 0) this.#relieve()
+  }
+
+  /** There is somebody to watch; stops by itself. */
+  watch(): void {
+    if (this.#watching) return
+    this.#watching = true
+    const { wheel } = this.#options
+    const look = () => {
+      this.#look()
+      this.#watching = !this.#options.sessions()[Symbol.iterator]().next().done
+      if (this.#watching) wheel.at(wheel.now() + interval, look)
+    }
+    wheel.at(wheel.now() + interval, look)
+  }
+
+  #look(): void {
+    const { down, sessions, up } = this.#options
+    const traffic = up.messages + down.messages
+    if (traffic === this.#seen && this.#unsent === 0) return
+    this.#seen = traffic
+    this.#unsent = 0
+    for (const session of sessions()) this.#unsent += session.unsentBytes
+    this.#relieve()
+  }
+
+  // Whoever takes most, and of those first one with a missing hop; its memory is free when its sockets are closed.
+  #relieve(): void {
+    if (this.used <= this.#options.limit) return
+    let [worst, most] = [undefined as Session | undefined, 0]
+    for (const session of this.#options.sessions()) {
+      if (session.isClosing) continue
+      const rank = session.bytes + (session.isDetached ? this.#options.limit : 0)
+      if (session.bytes > 0 && rank > most) [worst, most] = [session, rank]
+    }
+    worst?.evict()
+  }
+}

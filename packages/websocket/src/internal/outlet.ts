@@ -1,0 +1,96 @@
+/**
+ * The sending side of one connection: what has been sent on it and what its peer's library has confirmed, by barriers that stand
+ * behind every 64 messages, 256 KiB or second, whichever comes first. Plain code.
+ */
+import type { Frame, Transport } from "../Transport.ts"
+import { tick, type Wheel } from "./wheel.ts"
+
+const everyMessages = 64
+const everyBytes = 256 * 1024
+const everyMillis = 1000
+
+/** Sequence numbers, both ends included. */
+export type Range = readonly [first: number, last: number]
+
+/** An outlet of a flow; `next` counts on from where the flow puts it. */
+export class Outlet {
+  readonly transport: Transport
+  /** The number of the next message. */
+  next = 1
+  /** The last number that is known to have arrived at the peer's library. */
+  confirmed = 0
+  readonly #wheel: Wheel
+  #messages = 0
+  #bytes = 0
+  /** When the first message behind the last barrier was sent. */
+  #since = 0
+  #alarm: (() => void) | undefined
+
+  constructor(transport: Transport, wheel: Wheel) {
+    this.transport = transport
+    this.#wheel = wheel
+  }
+
+  /** Starts behind that message. */
+  start(after: number): void {
+    this.next = after + 1
+    this.confirmed = after
+  }
+
+  /** Sends the next message; `false` when the connection cannot take it now. */
+  hand(frame: Frame): boolean {
+    if (!this.transport.send(frame)) return false
+    this.next++
+    if (this.#messages++ === 0) this.#since = this.#wheel.now()
+    this.#bytes += frame.size
+    if (this.#isDue) this.barrier()
+    else if (this.#alarm === undefined) this.#arm()
+    return true
+  }
+
+  /** Asks for a sign of life behind everything sent so far. */
+  barrier(): void {
+    if (!this.transport.barrier(this.next - 1)) return
+    this.#messages = 0
+    this.#bytes = 0
+  }
+
+  /** The peer's library has everything up to that number. */
+  confirm(mark: number): void {
+    this.confirmed = Math.max(this.confirmed, mark)
+    if (this.#isDue) this.barrier() // the peer had owed too many answers
+  }
+
+  get #isDue(): boolean {
+    return this.#messages >= everyMessages || this.#bytes >= everyBytes
+  }
+
+  /** Sent, and perhaps not arrived. */
+  get uncertain(): Range | undefined {
+    return this.confirmed + 1 < this.next ? [this.confirmed + 1, this.next - 1] : undefined
+  }
+
+  /** Grows, or falls, while its peer takes anything at all. */
+  get progress(): string {
+    return `${this.next} ${this.confirmed} ${this.transport.unsentBytes()}`
+  }
+
+  /** Nothing more will be sent. */
+  stop(): void {
+    this.#alarm?.()
+    this.#alarm = undefined
+  }
+
+  // Early by a tick, because the wheel may be late by one.
+  #arm(): void {
+    this.#alarm = this.#wheel.at(this.#since + everyMillis - tick, () => {
+      this.#alarm = undefined
+      const now = this.#wheel.now()
+      if (this.#messages > 0 && now >= this.#since + everyMillis - tick) {
+        this.barrier()
+        this.#since = now
+      }
+      if (this.#messages > 0) this.#arm()
+    })
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Whether the peer of one connection is still there: asked by a Ping every so often, and any byte in answer will do. A peer we do not
+ * read from is not judged: its answer may be waiting. Plain code on the wheel.
+ */
+import type { Transport } from "../Transport.ts"
+import type { Wheel } from "./wheel.ts"
+
+/** How to listen for it. */
+export interface Beat {
+  /** Milliseconds between Pings. */
+  readonly interval: number
+  /** Milliseconds of silence after one. */
+  readonly timeout: number
+}
+
+export interface Options extends Beat {
+  readonly wheel: Wheel
+  readonly transport: Transport
+  readonly ping: () => void
+  /** Whether the connection is not read now. */
+  readonly paused: () => boolean
+  readonly onDead: () => void
+}
+
+/** Starts; the answer stops it. */
+export const start = (options: Options): (() => void) => {
+  const { interval, onDead, paused, ping, timeout, transport, wheel } = options
+  let cancel = () => {}
+  const rest = () => {
+    cancel = wheel.at(wheel.now() + interval, ask)
+  }
+  const ask = () => {
+    const [heard, unsent] = [transport.heardBytes(), transport.unsentBytes()]
+    ping()
+    cancel = wheel.at(wheel.now() + timeout, () => {
+      const lives = transport.heardBytes() > heard || transport.unsentBytes() < unsent || paused()
+      if (lives) return rest()
+      onDead()
+    })
+  }
+  rest()
+  return () => cancel()
+}

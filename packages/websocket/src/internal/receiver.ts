@@ -1,0 +1,77 @@
+/**
+ * Upstreams that stay while clients come and go: one for everybody, or one per connection id.
+ */
+import * as Entropy from "@holdfast/core/Entropy"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { Upgrade } from "../Acceptor.ts"
+import * as Answers from "./answers.ts"
+import * as CloseCode from "./closeCode.ts"
+import { acceptableId, type Entry } from "./entry.ts"
+import * as HeaderRules from "./headers.ts"
+import type { Session } from "./session.ts"
+import * as Target from "./target.ts"
+
+/** Everybody joins the one session, which is there from the start. */
+export const shared = Effect.fnUntraced(function* <R>(entry: Entry<R>) {
+  const session = yield* entry.lasting
+  return Effect.fnUntraced(function* (upgrade: Upgrade) {
+    if (Target.pathOf(upgrade.path) !== "/") return yield* Effect.fail(Answers.otherPath)
+    yield* entry.room
+    yield* entry.authorize(upgrade)
+    yield* join(entry, upgrade, session, {})
+  })
+})
+
+/** The first client of an id dials, later ones join it if they show its token, or are trusted. */
+export const perConnection = <R>(entry: Entry<R>, { trusted }: { readonly trusted: boolean }) => {
+  const { authorize, fresh, room, sessions } = entry
+  const dialling = new Map<string, Effect.Effect<void>>()
+
+  return Effect.fnUntraced(function* (upgrade: Upgrade) {
+    const { headers } = upgrade
+    const token = headers[HeaderRules.resumeToken]
+    const returning = headers[HeaderRules.reconnectId]
+    const chosen = returning ?? acceptableId(headers[HeaderRules.connectionId])
+    const id = chosen ?? (yield* Entropy.id(16))
+    yield* room
+    const principal = yield* authorize(upgrade)
+    while (trusted && dialling.has(id)) yield* dialling.get(id)!
+    const session = sessions.named(id)
+    if (session === undefined && token === undefined && returning === undefined && !dialling.has(id)) {
+      const done = yield* Deferred.make<void>()
+      dialling.set(id, Deferred.await(done))
+      return yield* Effect.ensuring(
+        fresh(upgrade, { id, principal }, { token: true, named: true }),
+        Effect.suspend(() => {
+          dialling.delete(id)
+          return Deferred.succeed(done, undefined)
+        }),
+      )
+    }
+    const known = session !== undefined && session.principal === principal
+    const may = trusted || (token !== undefined && sessions.tokens.find(token) === session)
+    if (!known || !may) {
+      return yield* Effect.fail(sessions.refused(upgrade.remote) ? Answers.notFound : Answers.tooOften)
+    }
+    yield* join(entry, upgrade, session, {
+      [HeaderRules.connectionId]: id,
+      ...(token === undefined ? {} : { [HeaderRules.resumeToken]: token }),
+    })
+  })
+}
+
+const join = Effect.fnUntraced(function* <R>(
+  entry: Entry<R>,
+  upgrade: Upgrade,
+  session: Session,
+  headers: Record<string, string>,
+) {
+  if (session.protocol !== "" && !upgrade.protocols.includes(session.protocol)) {
+    return yield* Effect.fail(Answers.offer(session.protocol))
+  }
+  const client = yield* entry.accept(upgrade, session, headers)
+  if (session.join(client.transport, client.released)) return
+  yield* client.transport.close(CloseCode.sessionOver.code, CloseCode.sessionOver.reason)
+  client.released()
+})

@@ -1,0 +1,68 @@
+/**
+ * Sessions with one client each, which may come back: by its token, or under `compat` by its id alone.
+ */
+import * as Entropy from "@holdfast/core/Entropy"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type { Upgrade } from "../Acceptor.ts"
+import * as Answers from "./answers.ts"
+import * as CloseCode from "./closeCode.ts"
+import { acceptableId, bindingOf, type Entry } from "./entry.ts"
+import * as HeaderRules from "./headers.ts"
+import type { Session } from "./session.ts"
+
+/** Lets clients in: back into their session, or into a new one. */
+export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: boolean }) => {
+  const { accept, authorize, fresh, room, rules, sessions } = entry
+  const reserved = new Set<string>()
+
+  const notFound = (upgrade: Upgrade) =>
+    Effect.suspend(() => Effect.fail(sessions.refused(upgrade.remote) ? Answers.notFound : Answers.tooOften))
+
+  const find = ({ headers }: Upgrade): Session | undefined => {
+    const id = headers[HeaderRules.reconnectId]
+    if (!resumable || id === undefined) return undefined
+    const byToken = sessions.tokens.find(headers[HeaderRules.resumeToken])
+    if (byToken !== undefined) return byToken.id === id || byToken.names.includes(id) ? byToken : undefined
+    return rules.compat ? sessions.named(id) : undefined
+  }
+
+  const back = Effect.fnUntraced(function* (upgrade: Upgrade, session: Session) {
+    const principal = yield* authorize(upgrade)
+    if (session.isClosing || session.binding !== bindingOf(principal, upgrade)) return yield* notFound(upgrade)
+    if (session.protocol !== "" && !upgrade.protocols.includes(session.protocol)) {
+      return yield* Effect.fail(Answers.offer(session.protocol))
+    }
+    const token = Redacted.value(yield* Entropy.token())
+    const turn = sessions.tokens.rotate(session, upgrade.headers[HeaderRules.resumeToken], token)
+    const client = yield* accept(upgrade, session, {
+      [HeaderRules.connectionId]: session.id,
+      [HeaderRules.resumeToken]: token,
+    })
+    if (session.rejoin(client.transport, client.released, turn)) return sessions.resumed()
+    const { code, reason } = session.isClosing ? CloseCode.sessionOver : CloseCode.takenOver
+    yield* client.transport.close(code, reason)
+    client.released()
+  })
+
+  const newcomer = Effect.fnUntraced(function* (upgrade: Upgrade) {
+    yield* room
+    const chosen = acceptableId(upgrade.headers[HeaderRules.connectionId])
+    const id = chosen ?? (yield* Entropy.id(16))
+    const named = rules.compat && chosen !== undefined
+    if (named && (reserved.has(id) || sessions.named(id) !== undefined)) return yield* Effect.fail(Answers.inUse)
+    if (named) reserved.add(id)
+    yield* Effect.flatMap(authorize(upgrade), (principal) =>
+      fresh(upgrade, { id, principal }, { token: resumable, named }),
+    ).pipe(Effect.ensuring(Effect.sync(() => reserved.delete(id))))
+  })
+
+  return (upgrade: Upgrade) => {
+    const { headers } = upgrade
+    if (headers[HeaderRules.reconnectId] === undefined && headers[HeaderRules.resumeToken] === undefined) {
+      return newcomer(upgrade)
+    }
+    const session = find(upgrade)
+    return session === undefined ? notFound(upgrade) : back(upgrade, session)
+  }
+}

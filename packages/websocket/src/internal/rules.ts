@@ -1,0 +1,96 @@
+/**
+ * The options of a proxy, checked, as a session follows them. Plain data and pure functions.
+ */
+import * as Bytes from "@holdfast/core/Bytes"
+import * as Duration from "effect/Duration"
+import type { Options } from "../Proxy.ts"
+import type { CloseInfo } from "../Transport.ts"
+import type { Marks } from "./flow.ts"
+import type { Beat } from "./pulse.ts"
+
+/** What becomes of messages that were sent and not confirmed. */
+export type Uncertain = "drop" | "replay" | "fail"
+
+export interface Rules {
+  /** One client at a time, the newest; otherwise everybody is welcome. */
+  readonly single: boolean
+  /** How long the session waits for a client, in milliseconds. */
+  readonly linger: number
+  /** Whether it waits after such an end. */
+  readonly lingers: (client: CloseInfo) => boolean
+  /** Whether the upstream is dialled again after such an end. */
+  readonly redials: (upstream: CloseInfo) => boolean
+  /** The upstream is never given up. */
+  readonly forever: boolean
+  /** How long a lost upstream is dialled, in milliseconds. */
+  readonly retryBudget: number
+  readonly uncertain: Uncertain
+  readonly marks: Marks
+  /** Milliseconds. */
+  readonly stall: number
+  readonly beat: Beat
+  readonly gate: boolean
+  /** Milliseconds. */
+  readonly gateTimeout: number
+  readonly compat: boolean
+}
+
+/** A bad one is a defect that names it. */
+export const make = <R>(options: Options<R>): Rules => {
+  const compat = options.compat === "ws-reconnect-proxy"
+  const forever = isShared(options)
+  const { onUpstreamLoss = "reconnect" } = options
+  return {
+    single: options.mode !== "receiver",
+    linger: lingerOf(options),
+    lingers: (client) => options.mode === "receiver" || (canLinger(options) && (compat || isLoss(client))),
+    redials: (upstream) =>
+      forever ||
+      (onUpstreamLoss === "reconnect" && (isLoss(upstream) || (compat && upstream.reason === "Service Restart"))),
+    forever,
+    retryBudget: forever ? Number.POSITIVE_INFINITY : millis(options.upstreamRetryBudget ?? "30 seconds"),
+    uncertain: options.uncertain ?? "drop",
+    marks: {
+      messages: wholeFrom1("bufferMessages", options.bufferMessages ?? 1024),
+      bytes: wholeFrom1("bufferBytes", Bytes.toNumber(options.bufferBytes ?? "1MiB")),
+    },
+    stall: positive("stallTimeout", options.stallTimeout ?? "20 seconds"),
+    beat: {
+      interval: positive("heartbeat", options.heartbeat ?? "15 seconds"),
+      timeout: positive("heartbeatTimeout", options.heartbeatTimeout ?? "10 seconds"),
+    },
+    gate: options.upstreamHandshake === "first-message",
+    gateTimeout: positive("gateTimeout", options.gateTimeout ?? "10 seconds"),
+    compat,
+  }
+}
+
+/** One upstream for everybody. */
+export const isShared = <R>(options: Options<R>): boolean =>
+  options.mode === "receiver" && options.perConnection !== true
+
+/** Nobody said that it is to be over: the connection broke, or its peer is about to be replaced (RFC 6455 7.4.1, IANA registry). */
+export const isLoss = ({ clean, code }: CloseInfo): boolean => (clean ? goingAway.has(code) : code === 1006)
+
+const goingAway: ReadonlySet<number> = new Set([1001, 1012, 1013, 1014])
+
+const canLinger = <R>({ mode }: Options<R>): boolean => mode === undefined || mode === "session"
+
+const lingerOf = <R>(options: Options<R>): number => {
+  if (options.mode === "receiver") return Number.POSITIVE_INFINITY
+  return options.mode === "sender" ? 0 : millis(options.linger ?? "60 seconds")
+}
+
+const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
+
+const positive = (name: string, input: Duration.Input): number => {
+  const value = millis(input)
+  if (!(value > 0)) throw new RangeError(`${name}: expected a time above 0, got ${value} ms`)
+  return value
+}
+
+const wholeFrom1 = (name: string, value: number): number => {
+  if (!Number.isInteger(value) || value < 1)
+    throw new RangeError(`${name}: expected a whole number from 1, got ${value}`)
+  return value
+}

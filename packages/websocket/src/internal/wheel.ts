@@ -1,0 +1,63 @@
+/**
+ * One alarm clock for many deadlines: whoever waits for a time leaves a callback, and one fiber wakes them. Deadlines are rounded up
+ * to a tick; a fiber runs only while somebody waits.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+/** How finely it measures, in milliseconds. */
+export const tick = 25
+
+/** The alarm clock. */
+export interface Wheel {
+  readonly now: () => number
+  /** Calls back at that time in milliseconds, or within a tick after it; the answer takes it back. */
+  readonly at: (time: number, callback: () => void) => () => void
+}
+
+/** A wheel that stops with the scope. A callback that throws is logged. */
+export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(function* () {
+  const now = monotonic(yield* Clock.Clock)
+  const slots = new Map<number, Set<() => void>>()
+  let sleepsUntil = Number.POSITIVE_INFINITY
+  let wake = () => {}
+
+  const due = Effect.gen(function* () {
+    const over = [...slots.keys()].filter((slot) => slot * tick <= now()).toSorted((a, b) => a - b)
+    for (const slot of over) {
+      // One that is taken back by an earlier one must not be called: so the slot stays where it is while it is gone through.
+      for (const callback of slots.get(slot) ?? []) {
+        yield* Effect.catchDefect(Effect.sync(callback), (bug) => Effect.logError("a deadline died", bug))
+      }
+      slots.delete(slot)
+    }
+  })
+  const sleep = Effect.suspend(() => {
+    sleepsUntil = Number.POSITIVE_INFINITY
+    for (const slot of slots.keys()) sleepsUntil = Math.min(sleepsUntil, slot * tick)
+    const woken = Effect.callback<void>((resume) => {
+      wake = () => resume(Effect.void)
+    })
+    return Effect.raceFirst(woken, Effect.sleep(sleepsUntil - now()))
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(sleep, due)))
+
+  return {
+    now,
+    at: (time, callback) => {
+      // Never into a slot that is being gone through.
+      const slot = Math.max(Math.ceil(time / tick), Math.floor(now() / tick) + 1)
+      const callbacks = slots.get(slot) ?? new Set()
+      slots.set(slot, callbacks.add(callback))
+      if (slot * tick < sleepsUntil) wake()
+      return () => {
+        callbacks.delete(callback)
+        if (callbacks.size === 0 && slots.get(slot) === callbacks) slots.delete(slot)
+      }
+    },
+  }
+})
+
+/** Milliseconds that neither jump nor run backwards, whatever is done to the system's clock. */
+export const monotonic = (clock: Clock.Clock) => () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
