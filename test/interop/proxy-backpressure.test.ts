@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Proxy } from "@holdfast/websocket"
 import { Effect } from "effect"
 import { eventually } from "./kit/eventually.ts"
 import { connect, type Peer, upstream } from "./kit/peers.ts"
@@ -8,17 +9,18 @@ const KiB = 1024
 const size = 64 * KiB
 const count = 500 // 31 MiB: more than the buffers of four TCP sockets
 
-const session = Effect.gen(function* () {
+const sessionOf = Effect.fnUntraced(function* (options: Partial<Proxy.Options>) {
   const up = yield* upstream()
-  const proxy = yield* proxied({ upstream: up.url })
+  const proxy = yield* proxied({ upstream: up.url, ...options })
   const client = yield* connect(proxy.url)
   const peer = yield* up.accepted
   const held = () => {
     const [row] = proxy.rows("Session")
     return row?._tag === "Session" ? { messages: row.bufferedMessages, bytes: row.bufferedBytes } : undefined
   }
-  return { client, peer, proxy, held }
+  return { client, peer, proxy, held, accepted: up.accepted }
 })
+const session = sessionOf({})
 
 const numbered = (at: number) => {
   const message = Buffer.alloc(size)
@@ -111,20 +113,34 @@ describe("a goodbye while the other side is slow", () => {
     )
   }
 
+  // Little enough for the proxy to hold it all, more than the client's socket takes; then the upstream is gone.
+  const vanished = Effect.fnUntraced(function* ({ client, held, peer }: Effect.Success<typeof session>) {
+    client.ws.pause()
+    let sent = 0
+    while ((held()?.messages ?? 0) === 0) {
+      yield* peer.send(numbered(sent++))
+      yield* Effect.yieldNow
+    }
+    peer.ws.terminate()
+    client.ws.resume()
+    for (let at = 0; at < sent; at++) assert.strictEqual(((yield* client.next) as Buffer).readUInt32BE(0), at)
+  })
+
   it.live("of a vanished upstream comes after what the upstream had sent before", () =>
     Effect.gen(function* () {
-      const { client, held, peer } = yield* session
-      client.ws.pause()
-      // Little enough for the proxy to hold it all, more than the client's socket takes.
-      let sent = 0
-      while ((held()?.messages ?? 0) === 0) {
-        yield* peer.send(numbered(sent++))
-        yield* Effect.yieldNow
-      }
-      peer.ws.terminate()
-      client.ws.resume()
-      for (let at = 0; at < sent; at++) assert.strictEqual(((yield* client.next) as Buffer).readUInt32BE(0), at)
-      assert.deepStrictEqual(yield* client.closed, { code: 1014, reason: "upstream gone" })
+      const it = yield* sessionOf({ onUpstreamLoss: "close" })
+      yield* vanished(it)
+      assert.deepStrictEqual(yield* it.client.closed, { code: 1014, reason: "upstream gone" })
+    }),
+  )
+
+  it.live("of nobody: what an upstream sent before it vanished comes before what it says when it is back", () =>
+    Effect.gen(function* () {
+      const it = yield* session
+      yield* vanished(it)
+      const back = yield* it.accepted
+      yield* back.send("back")
+      assert.strictEqual(yield* it.client.next, "back")
     }),
   )
 })

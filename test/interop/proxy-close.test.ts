@@ -1,11 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Proxy } from "@holdfast/websocket"
 import { Effect, Fiber } from "effect"
+import { eventually } from "./kit/eventually.ts"
 import { closing, frame, opcode, serverFrame } from "./kit/frames.ts"
 import { connect, upstream } from "./kit/peers.ts"
 import { proxied } from "./kit/proxied.ts"
 import * as Raw from "./kit/raw.ts"
 
-const pair = Effect.fnUntraced(function* (options: { readonly drainTimeout?: "10 seconds" } = {}) {
+// Every loss is handed on at once, or the session waits for who was lost.
+const onward = { mode: "sender", onUpstreamLoss: "close" } as const
+
+const pair = Effect.fnUntraced(function* (options: Partial<Proxy.Options> = onward) {
   const up = yield* upstream()
   const proxy = yield* proxied({ upstream: up.url, ...options })
   const join = Effect.gen(function* () {
@@ -43,6 +48,23 @@ describe("a goodbye", () => {
       }),
     )
   }
+
+  it.live("with a code that is no loss arrives at once, however long the session would wait for one", () =>
+    Effect.gen(function* () {
+      const { join } = yield* pair({})
+      const reason = "because"
+      for (const code of codes.filter((one) => one !== 1001)) {
+        const { client, peer } = yield* join
+        client.ws.close(code, reason)
+        assert.deepStrictEqual(yield* peer.closed, { code, reason })
+      }
+      for (const code of codes.filter((one) => ![1001, 1012, 1013, 1014].includes(one))) {
+        const { client, peer } = yield* join
+        peer.ws.close(code, reason)
+        assert.deepStrictEqual(yield* client.closed, { code, reason })
+      }
+    }),
+  )
 
   it.live("without a code arrives without a code, either way", () =>
     Effect.gen(function* () {
@@ -87,13 +109,14 @@ describe("a goodbye", () => {
 })
 
 // Both ends as bytes, so that they can end as no library would.
-const raw = Effect.gen(function* () {
+const rawPair = Effect.fnUntraced(function* (options: Partial<Proxy.Options>) {
   const up = yield* Raw.listen
-  const proxy = yield* proxied({ upstream: up.url })
+  const proxy = yield* proxied({ upstream: up.url, ...options })
   const fiber = yield* Effect.forkChild(Raw.joined(proxy.address))
   const peer = yield* Raw.accept(up)
   return { client: yield* Fiber.join(fiber), peer, proxy }
 })
+const raw = rawPair(onward)
 
 const words = Effect.fnUntraced(function* (from: Raw.Raw) {
   const { opcode: kind, payload } = yield* from.frame
@@ -107,30 +130,36 @@ describe("a peer that is gone without a goodbye", () => {
     "with a FIN": (peer) => void peer.socket.end(),
     "in the middle of a frame": (peer) => void peer.socket.end(Buffer.from([0x81])),
   }
-  for (const [how, leave] of Object.entries(ways)) {
-    it.live(`${how}: the upstream is told 1001`, () =>
-      Effect.gen(function* () {
-        const { client, peer, proxy } = yield* raw
-        leave(client)
-        assert.deepStrictEqual(yield* words(peer), [1001, "client gone"])
-        peer.write(serverFrame(closing(1001), { opcode: opcode.close }))
-        peer.socket.end()
-        yield* proxy.event("Lost")
-        assert.deepStrictEqual(proxy.rows("Session"), [])
-      }),
-    )
+  const settings: Readonly<Record<string, Partial<Proxy.Options>>> = {
+    "at once": onward,
+    "when its time is over": { linger: "50 millis", upstreamRetryBudget: "50 millis" },
+  }
+  for (const [when, options] of Object.entries(settings)) {
+    for (const [how, leave] of Object.entries(ways)) {
+      it.live(`${how}: the upstream is told 1001 ${when}`, () =>
+        Effect.gen(function* () {
+          const { client, peer, proxy } = yield* rawPair(options)
+          leave(client)
+          assert.deepStrictEqual(yield* words(peer), [1001, "client gone"])
+          peer.write(serverFrame(closing(1001), { opcode: opcode.close }))
+          peer.socket.end()
+          yield* proxy.event("Lost")
+          assert.deepStrictEqual(proxy.rows("Session"), [])
+        }),
+      )
 
-    it.live(`${how}: the client is told 1014`, () =>
-      Effect.gen(function* () {
-        const { client, peer, proxy } = yield* raw
-        leave(peer)
-        assert.deepStrictEqual(yield* words(client), [1014, "upstream gone"])
-        client.write(frame(closing(1014), { opcode: opcode.close }))
-        yield* client.closed
-        yield* proxy.event("Lost")
-        assert.deepStrictEqual(proxy.rows("Session"), [])
-      }),
-    )
+      it.live(`${how}: the client is told 1014 ${when}`, () =>
+        Effect.gen(function* () {
+          const { client, peer, proxy } = yield* rawPair(options)
+          leave(peer)
+          assert.deepStrictEqual(yield* words(client), [1014, "upstream gone"])
+          client.write(frame(closing(1014), { opcode: opcode.close }))
+          yield* client.closed
+          yield* proxy.event("Lost")
+          yield* eventually(() => proxy.rows("Session").length === 0)
+        }),
+      )
+    }
   }
 
   it.live("still delivers what it sent before it went", () =>

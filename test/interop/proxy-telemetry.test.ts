@@ -74,7 +74,7 @@ describe("the metrics", () => {
       const client = yield* connect(proxy.url)
       for (const text of ["a", "bb", "ccc"]) client.ws.send(text)
       for (const text of ["a", "bb", "ccc"]) assert.strictEqual(yield* client.next, text)
-      assert.strictEqual(value("holdfast_open_connections{}"), 1)
+      for (const hop of ["client", "upstream"]) assert.strictEqual(value(`holdfast_open_connections{hop="${hop}"}`), 1)
       assert.deepStrictEqual([state("idle"), state("ready")], [0, 1])
       for (const direction of ["up", "down"]) {
         assert.strictEqual(value(`holdfast_messages_total{direction="${direction}",outcome="sent"}`), 3)
@@ -85,7 +85,7 @@ describe("the metrics", () => {
       }
       client.ws.close(1000)
       yield* proxy.event("Lost")
-      assert.strictEqual(value("holdfast_open_connections{}"), 0)
+      for (const hop of ["client", "upstream"]) assert.strictEqual(value(`holdfast_open_connections{hop="${hop}"}`), 0)
       assert.deepStrictEqual([state("idle"), state("ready")], [0, 0])
       assert.strictEqual(value('holdfast_messages_total{direction="up",outcome="sent"}'), 3)
       assert.strictEqual(value('holdfast_connection_attempts_total{result="ok"}'), 1)
@@ -105,29 +105,34 @@ describe("the metrics", () => {
     }),
   )
 
-  it.live("count what was held for a peer that vanished as lost", () =>
-    Effect.gen(function* () {
-      const up = yield* upstream()
-      const proxy = yield* proxied({ upstream: up.url })
-      const client = yield* connect(proxy.url)
-      const peer = yield* up.accepted
-      client.ws.pause()
-      const message = Buffer.alloc(64 * 1024)
-      while (proxy.metrics()['holdfast_buffer_messages{direction="down"}'] === 0) {
-        yield* peer.send(message)
-        yield* Effect.yieldNow
-      }
-      client.ws.terminate()
-      yield* proxy.event("Lost")
-      const value = (series: string) => proxy.metrics()[series] ?? Number.NaN
-      yield* eventually(() => value('holdfast_messages_total{direction="down",outcome="lost"}') > 0)
-      assert.strictEqual(value('holdfast_buffer_messages{direction="down"}'), 0)
-      assert.strictEqual(value('holdfast_buffer_bytes{direction="down"}'), 0)
-      const sent = value('holdfast_messages_total{direction="down",outcome="sent"}')
-      const lost = value('holdfast_messages_total{direction="down",outcome="lost"}')
-      assert.strictEqual((sent + lost) * message.length, value('holdfast_bytes_total{direction="down"}'))
-    }),
-  )
+  for (const [whom, options] of [
+    ["a peer that vanished", { mode: "sender" }],
+    ["a peer that did not come back in time", { linger: "50 millis" }],
+  ] as const) {
+    it.live(`count what was held for ${whom} as lost`, () =>
+      Effect.gen(function* () {
+        const up = yield* upstream()
+        const proxy = yield* proxied({ upstream: up.url, ...options })
+        const client = yield* connect(proxy.url)
+        const peer = yield* up.accepted
+        client.ws.pause()
+        const message = Buffer.alloc(64 * 1024)
+        while (proxy.metrics()['holdfast_buffer_messages{direction="down"}'] === 0) {
+          yield* peer.send(message)
+          yield* Effect.yieldNow
+        }
+        client.ws.terminate()
+        yield* proxy.event("Lost")
+        const value = (series: string) => proxy.metrics()[series] ?? Number.NaN
+        yield* eventually(() => value('holdfast_messages_total{direction="down",outcome="lost"}') > 0)
+        assert.strictEqual(value('holdfast_buffer_messages{direction="down"}'), 0)
+        assert.strictEqual(value('holdfast_buffer_bytes{direction="down"}'), 0)
+        const sent = value('holdfast_messages_total{direction="down",outcome="sent"}')
+        const lost = value('holdfast_messages_total{direction="down",outcome="lost"}')
+        assert.strictEqual((sent + lost) * message.length, value('holdfast_bytes_total{direction="down"}'))
+      }),
+    )
+  }
 
   it.live("of two proxies in one program are told apart by their targets, and add up for the same one", () =>
     Effect.gen(function* () {
@@ -145,12 +150,20 @@ describe("the metrics", () => {
       yield* connect(first.url)
       yield* connect(`ws://${same.address}`)
       yield* connect(`ws://${other.address}`)
-      const open = Metric.snapshotUnsafe(first.context).filter(({ id }) => id === "holdfast_open_connections")
+      const open = Metric.snapshotUnsafe(first.context).filter(
+        ({ attributes, id }) => id === "holdfast_open_connections" && attributes?.["hop"] !== undefined,
+      )
       assert.deepStrictEqual(
-        open.map(({ attributes, state }) => [attributes?.["target"], "value" in state && state.value]),
+        open.map(({ attributes, state }) => [
+          attributes?.["target"],
+          attributes?.["hop"],
+          "value" in state && state.value,
+        ]),
         [
-          [one.url, 2],
-          [two.url, 1],
+          [one.url, "client", 2],
+          [one.url, "upstream", 2],
+          [two.url, "client", 1],
+          [two.url, "upstream", 1],
         ],
       )
     }),

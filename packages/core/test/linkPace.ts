@@ -71,7 +71,6 @@ export const pace = (world: World, plan: Plan): void => {
         if (entry.at > giveUp()) downSince = entry.at
         lastStart = entry.at
         trying = entry.id
-        last = useless = false
         parksAt = undefined
         asked = false
         latest = undefined
@@ -125,8 +124,12 @@ export const pace = (world: World, plan: Plan): void => {
   }
 
   function told({ at, event }: Extract<Entry, { readonly _tag: "Told" }>) {
-    if (event._tag === "Connecting") attempting = true
-    else if (event._tag === "Connected") {
+    if (event._tag === "Connecting") {
+      attempting = true
+      // Until it starts.
+      trying = 0
+      last = useless = false
+    } else if (event._tag === "Connected") {
       attempting = false
       unsure = false
       readyAt = at

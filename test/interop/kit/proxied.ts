@@ -3,7 +3,7 @@
  */
 import { Events, Telemetry } from "@holdfast/core"
 import { Acceptor, Proxy } from "@holdfast/websocket"
-import { Context, Effect, Exit, Layer, Metric, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Metric, References, Scope } from "effect"
 
 /** Acceptor and proxy on a free port, with an events hub, telemetry and metrics of their own. */
 export const proxied = Effect.fnUntraced(function* (options: Proxy.Options, acceptor: Acceptor.ListenOptions = {}) {
@@ -17,7 +17,9 @@ export const proxiedOn = Effect.fnUntraced(function* <E>(
 ) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const registry = Layer.sync(Metric.MetricRegistry, () => new Map())
-  const fresh = Layer.mergeAll(Events.layer(), Telemetry.layer).pipe(Layer.provideMerge(registry))
+  // Losses are what most of these tests are about; the log shows only what nobody expects.
+  const quiet = Layer.succeed(References.MinimumLogLevel, "Error")
+  const fresh = Layer.mergeAll(Events.layer(), Telemetry.layer, quiet).pipe(Layer.provideMerge(registry))
   // Raw peers do not answer a goodbye; nobody wants to wait for that at the end of a test.
   const layer = Proxy.layer({ drainTimeout: "200 millis", ...options }).pipe(
     Layer.provideMerge(acceptor),

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto"
 import * as Net from "node:net"
 import { Deferred, Effect, Queue } from "effect"
-import { parseFrame, type WireFrame } from "./frames.ts"
+import { opcode, parseFrame, type WireFrame } from "./frames.ts"
 
 /** One end of a TCP connection. */
 export interface Raw {
@@ -12,8 +12,10 @@ export interface Raw {
   readonly write: (...parts: ReadonlyArray<string | Uint8Array>) => void
   /** The next thing of a kind, once all of it is there; fails the test when the connection ends before. */
   readonly read: <A>(parse: (bytes: Buffer) => readonly [value: A, used: number] | undefined) => Effect.Effect<A>
-  /** The next WebSocket frame. */
+  /** The next WebSocket frame that is not a Ping: those are let pass, and not answered. */
   readonly frame: Effect.Effect<WireFrame>
+  /** The next WebSocket frame, a Ping too. */
+  readonly anyFrame: Effect.Effect<WireFrame>
   /** The connection is over; how it broke, if it did. */
   readonly closed: Effect.Effect<string>
   /** Everything that came and was not read. */
@@ -67,7 +69,8 @@ const observe = (socket: Net.Socket): Raw => {
     socket,
     write: (...parts) => void socket.write(Buffer.concat(parts.map((part) => Buffer.from(part)))),
     read,
-    frame: read(parseFrame),
+    frame: Effect.repeat(read(parseFrame), { while: ({ opcode: kind }) => kind === opcode.ping }),
+    anyFrame: read(parseFrame),
     closed: Deferred.await(closed),
     rest: () => bytes,
     reset: () => socket.resetAndDestroy(),

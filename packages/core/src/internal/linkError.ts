@@ -31,6 +31,17 @@ export class LinkError extends Data.TaggedError("LinkError")<{ readonly reason: 
   }
 }
 
-export const connectTimeout = (target: string) => new LinkError({ reason: new ConnectTimeout({ target }) })
-export const lost = (target: string, why: string) => new LinkError({ reason: new Lost({ target, why }) })
-export const closed = (target: string) => new LinkError({ reason: new Closed({ target }) })
+// Thousands may be made in one moment, when a server goes; where they are made says nothing, and costs most of the time.
+const stackless = (make: () => LinkError): LinkError => {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  const error = make()
+  Error.stackTraceLimit = limit
+  return error
+}
+
+export const connectTimeout = (target: string) =>
+  stackless(() => new LinkError({ reason: new ConnectTimeout({ target }) }))
+export const lost = (target: string, why: string) =>
+  stackless(() => new LinkError({ reason: new Lost({ target, why }) }))
+export const closed = (target: string) => stackless(() => new LinkError({ reason: new Closed({ target }) }))

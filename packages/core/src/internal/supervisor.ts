@@ -190,7 +190,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     this.#cut = undefined
     if (this.#current === undefined) this.#move("TransientFailure")
     // Not meant for what is over: asked while it gave up, or lost when it had just found out that there is no use.
-    if (this.#pacer.asked || this.#resumed) this.begin()
+    if (this.#pacer.asked || this.#resumed) return this.begin()
     if (this.#state !== "TransientFailure" || this.#ending === "noUse") return
     this.#options.parked?.(lastError(this.target, this.#lastFailure))
   }
@@ -335,7 +335,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       const stable = this.#isStable(generation)
       const waits = redials && !this.#attempting && (!stable || redial === "paced")
       if (stable) this.#pacer.reset(waits ? this.#now() : undefined)
-      if (waits) this.#flap = LinkErrors.lost(this.target, why)
+      if (waits) this.#flap = generation.ended
       if (parks) this.#ending = "noUse"
       else if (!redials && this.#attempting) this.#ending ??= "lastTry"
       this.#move(parks || this.#flap !== undefined ? "TransientFailure" : "Connecting")

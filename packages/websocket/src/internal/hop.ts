@@ -52,6 +52,7 @@ export class Hop {
     const { alive, beat, bufferBytes, ended, frame, outOf, released, transport, unfinished, wheel } = this.#options
     for (const message of first) transport.send(message)
     outOf.attach(this.outlet)
+    if (this.outlet.uncertain !== undefined) this.outlet.barrier() // what had waited is the first to be missed
     this.#listening = true
     transport.listen(
       {

@@ -18,7 +18,7 @@ export interface Options {
 const nearlyFull = 0.8
 
 /** What is unsent is asked of the sockets so often, in milliseconds, while there is traffic. */
-const interval = 200
+const interval = 500
 
 /** The book of one proxy. Messages held and unfinished are booked as they come. */
 export class Memory {

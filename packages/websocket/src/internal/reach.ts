@@ -10,11 +10,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import { type Headers, type Transport, TransportError, Unreachable } from "../Transport.ts"
 import * as CloseCode from "./closeCode.ts"
 import * as Reports from "./reports.ts"
 import type { Session } from "./session.ts"
+import * as Turns from "./turns.ts"
 import { monotonic } from "./wheel.ts"
 
 /** All turns were taken for too long. */
@@ -48,7 +48,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const timeout = Duration.toMillis(Duration.fromInputUnsafe(options.timeout))
   const silent = new TransportError({ reason: new Unreachable({ target, kind: "timeout", why: "no answer in time" }) })
   const now = monotonic(yield* Clock.Clock)
-  const turns = yield* Semaphore.make(maxDials)
+  const turns = Turns.make(maxDials)
   const backoff = patient(options.backoff ?? Backoff.full())
 
   const inTime = (dial: Effect.Effect<Transport, TransportError, Scope.Scope>, left: number) =>
@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         return inTime(dial, timeout - waited)
       })
       const impatience = Effect.suspend(() => (waited === undefined ? Effect.fail(busy) : Effect.never))
-      return Effect.raceFirst(turns.withPermit(turn), Effect.delay(impatience, timeout)).pipe(
+      return Effect.raceFirst(turns.take(turn), Effect.delay(impatience, timeout)).pipe(
         // Most of the time went into waiting for the turn: that is no word about the upstream.
         Effect.mapError((error) => (error === silent && waited! > timeout / 2 ? busy : error)),
       )
@@ -79,7 +79,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         session.dials++
         if (protocol === undefined && !forever) return first(dial(false))
         return Effect.filterOrFail(
-          turns.withPermit(inTime(dial(protocol !== undefined), timeout)),
+          turns.take(inTime(dial(protocol !== undefined), timeout)),
           (transport) => protocol === undefined || transport.protocol === protocol,
           () => otherProtocol,
         )

@@ -43,10 +43,10 @@ export const make = <R>(options: Options<R>): Rules => {
   return {
     single: options.mode !== "receiver",
     linger: lingerOf(options),
-    lingers: (client) => options.mode === "receiver" || (canLinger(options) && (compat || isLoss(client))),
+    lingers: (client) => options.mode === "receiver" || (canLinger(options) && (compat || hasVanished(client))),
     redials: (upstream) =>
       forever ||
-      (onUpstreamLoss === "reconnect" && (isLoss(upstream) || (compat && upstream.reason === "Service Restart"))),
+      (onUpstreamLoss === "reconnect" && (isDown(upstream) || (compat && upstream.reason === "Service Restart"))),
     forever,
     retryBudget: forever ? Number.POSITIVE_INFINITY : millis(options.upstreamRetryBudget ?? "30 seconds"),
     uncertain: options.uncertain ?? "drop",
@@ -69,8 +69,11 @@ export const make = <R>(options: Options<R>): Rules => {
 export const isShared = <R>(options: Options<R>): boolean =>
   options.mode === "receiver" && options.perConnection !== true
 
-/** Nobody said that it is to be over: the connection broke, or its peer is about to be replaced (RFC 6455 7.4.1, IANA registry). */
-export const isLoss = ({ clean, code }: CloseInfo): boolean => (clean ? goingAway.has(code) : code === 1006)
+/** The client did not say that it is to be over: its connection broke, or its page is left (RFC 6455 7.4.1). */
+export const hasVanished = ({ clean, code }: CloseInfo): boolean => code === (clean ? 1001 : 1006)
+
+/** The upstream broke, or said that it, or what is behind it, goes away for a while (RFC 6455 7.4.1 and the IANA registry). */
+export const isDown = ({ clean, code }: CloseInfo): boolean => (clean ? goingAway.has(code) : code === 1006)
 
 const goingAway: ReadonlySet<number> = new Set([1001, 1012, 1013, 1014])
 

@@ -15,7 +15,7 @@ import * as Goodbye from "./goodbye.ts"
 import { Hop } from "./hop.ts"
 import { Outages } from "./outage.ts"
 import type { Outlet, Range } from "./outlet.ts"
-import { isLoss } from "./rules.ts"
+import { hasVanished, isDown } from "./rules.ts"
 import type { Shared } from "./shared.ts"
 import * as Stall from "./stall.ts"
 import type { Key } from "./tokens.ts"
@@ -323,7 +323,7 @@ export class Session {
     const { rules } = this.#shared
     this.#removeClient(hop)
     if (this.#endedBy !== undefined) return this.#checkOver()
-    const lost = isLoss(end) || !end.clean
+    const lost = hasVanished(end) || !end.clean
     if (this.#clients.size > 0) {
       // The others have got it, or will.
       if (lost && uncertain !== undefined) this.#lose("client", end, uncertain)
@@ -350,7 +350,7 @@ export class Session {
       return this.#checkOver()
     }
     const { rules, wheel } = this.#shared
-    const lost = isLoss(end) || !end.clean
+    const lost = isDown(end) || !end.clean
     const fails = lost && this.#fails(uncertain)
     const again = rules.redials(end) && !(fails && !rules.forever)
     // Before anything else: when the session is over, its link is too, and hears no reason any more.

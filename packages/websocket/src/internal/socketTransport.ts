@@ -48,8 +48,8 @@ export interface About {
 export const highWatermark = 1024 * 1024
 const OPEN = 1
 
-/** Pings, and Pongs nobody asked for: so many per second, and so many at once. */
-const controlFrames = { perSecond: 10, burst: 50 } as const
+/** Pings, and Pongs nobody asked for: so many per second, and so many at once. One behind so much is what `Barriers` sends. */
+const controlFrames = { perSecond: 10, burst: 50, freeBehind: { messages: 64, bytes: 256 * 1024 } } as const
 
 /** How coarsely a listener hears of a message that is not whole yet, in bytes. */
 const step = 64 * 1024
@@ -64,6 +64,8 @@ export const make = (socket: SocketLike, about: About): Transport => {
   let blocked = false
   let closing = false
   let unfinished = 0
+  let heardMessages = 0
+  let heardBytes = 0
   let control: TokenBucket | undefined
   const barriers = new Barriers(about.nonce)
   const early: Array<Frame> = [] // a paused socket that breaks still gives away what it had read: 64 KiB
@@ -76,6 +78,11 @@ export const make = (socket: SocketLike, about: About): Transport => {
   }
 
   const controlled = () => {
+    const { bytes, messages } = controlFrames.freeBehind
+    const free = heardMessages >= messages || heardBytes >= bytes
+    heardMessages = 0
+    heardBytes = 0
+    if (free) return
     control ??= new TokenBucket(controlFrames.perSecond, controlFrames.burst)
     if (control.take(about.now()) || violation !== undefined) return
     violation = { code: 1008, reason: "too many control frames", clean: false }
@@ -83,7 +90,10 @@ export const make = (socket: SocketLike, about: About): Transport => {
   }
 
   socket.on("message", (data, isBinary) => {
+    if (violation !== undefined) return
     const frame = new Message(data, !isBinary)
+    heardMessages++
+    heardBytes += frame.size
     if (listener === undefined) early.push(frame)
     else listener.frame(frame)
   })

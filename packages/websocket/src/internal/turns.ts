@@ -1,0 +1,51 @@
+/**
+ * So many at a time, the others in the order they came. Effect's `Semaphore` does the same for permits of any number, and looks for
+ * who is next among all who ever waited; here they may be thousands.
+ */
+import * as Effect from "effect/Effect"
+
+/** Takes turns. */
+export interface Turns {
+  readonly take: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+/** Nobody's turn yet. */
+export const make = (most: number): Turns => {
+  const waiting = new Set<() => void>()
+  let queue: Array<() => void> = []
+  let head = 0
+  let taken = 0
+
+  const next = (): (() => void) | undefined => {
+    while (head < queue.length) {
+      const first = queue[head++]!
+      if (waiting.delete(first)) return first
+    }
+    queue = []
+    head = 0
+    return undefined
+  }
+  // Whoever is next gets the turn itself, so that nobody can come in between.
+  const leave = Effect.sync(() => {
+    const first = next()
+    if (first === undefined) taken--
+    else first()
+  })
+  const enter = Effect.callback<void>((resume) => {
+    if (taken < most) {
+      taken++
+      return resume(Effect.void)
+    }
+    const called = () => resume(Effect.void)
+    waiting.add(called)
+    queue.push(called)
+    return Effect.sync(() => waiting.delete(called))
+  })
+
+  return {
+    take: (effect) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.andThen(restore(enter), Effect.ensuring(restore(effect), leave)),
+      ),
+  }
+}
