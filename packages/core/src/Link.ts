@@ -79,8 +79,8 @@ export interface Options<A, E, R> extends Dial<A, E, R> {
    */
   readonly hurry?: Duration.Input | undefined
   /**
-   * `false`: one attempt when first used and one per `reconnect`; otherwise the link is parked. `"paced"`: also the loss of a stable
-   * connection is followed by the backoff's first delay, counted from the loss; for many links to one target, which all lose it in
+   * `false`: one attempt when first used and one per `reconnect`; otherwise the link is parked. `"paced"`: delays after a
+   * loss count from the loss, and there is one even if the connection was stable; for many links to one target, which all lose it in
    * the same moment. Default `true`.
    */
   readonly redial?: boolean | "paced" | undefined

@@ -176,9 +176,9 @@ export const pace = (world: World, plan: Plan): void => {
         latest = undefined
         last ||= !redials
       } else if (redials) {
-        // With `paced` the first delay counts from the loss.
-        if (!lasted) earliest = lastStart + delayOf(failures++)
-        else if (plan.redial === "paced") earliest = at + delayOf(failures++)
+        // With `paced` the delay counts from the loss, and there is one even if the connection was stable.
+        if (plan.redial === "paced") earliest = at + delayOf(failures++)
+        else if (!lasted) earliest = lastStart + delayOf(failures++)
         latest = Math.max(at, earliest)
         parksAt = asked ? undefined : giveUp()
       } else if (!asked) {

@@ -176,7 +176,7 @@ describe("Link, paced", () => {
       assert.deepStrictEqual(log, ["dial 1 @0", "close 1 @60000"])
       yield* TestClock.adjust("1 milli")
       assert.strictEqual(yield* Fiber.join(user), 2)
-      // A flap is what it always was.
+      // A flap counts from its loss too, and its delays grow.
       lose(2, "1006")
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(log.slice(2), ["dial 2 @61000", "close 2 @61000", "dial 3 @62600"])

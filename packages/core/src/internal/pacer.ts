@@ -2,6 +2,7 @@
  * When the next attempt may start: the backoff's delays, counted from the start of the attempt before, and what a hurry may cut.
  */
 import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -10,13 +11,15 @@ import * as Schedule from "effect/Schedule"
 export class Pacer<in I> {
   readonly #backoff: Schedule.Schedule<unknown, I>
   readonly #hurry: number
+  readonly #clock: Clock.Clock
   #step: Step<I> | undefined
   #lastStart = Number.NEGATIVE_INFINITY
   #due = Number.NEGATIVE_INFINITY
   #mayHurry = false
   #asked = false
 
-  constructor(backoff: Schedule.Schedule<unknown, I>, hurry: Duration.Input) {
+  constructor(backoff: Schedule.Schedule<unknown, I>, hurry: Duration.Input, clock: Clock.Clock) {
+    this.#clock = clock // schedules go by the calendar: some mean a time of day
     this.#backoff = backoff
     this.#hurry = Duration.toMillis(Duration.fromInputUnsafe(hurry))
   }
@@ -32,16 +35,20 @@ export class Pacer<in I> {
     return this.#asked
   }
 
-  /** A stable connection forgets the past: the next attempt may start at once. With `from`, delays count from there. */
-  reset(from = this.#lastStart): void {
-    this.#lastStart = from
+  /** Delays count from now instead of the start of the last attempt. */
+  countFrom(now: number): void {
+    this.#lastStart = now
+  }
+
+  /** A stable connection forgets the past: the next attempt may start at once. */
+  reset(): void {
     this.#step = undefined
     this.#due = Number.NEGATIVE_INFINITY
     this.#mayHurry = false
   }
 
   /** An attempt failed, or a connection did before it was stable. `false`: the backoff says not to dial again. */
-  failed(input: I, now: number, mayHurry: boolean): Effect.Effect<boolean> {
+  failed(input: I, mayHurry: boolean): Effect.Effect<boolean> {
     this.#mayHurry = mayHurry
     return Effect.gen({ self: this }, function* () {
       let step: Step<I>
@@ -49,7 +56,7 @@ export class Pacer<in I> {
       // Once more if the past was forgotten meanwhile: this failure is then the first.
       do {
         step = this.#step ??= yield* Schedule.toStep(this.#backoff)
-        delay = (yield* step(now, input))[1]
+        delay = (yield* step(this.#clock.currentTimeMillisUnsafe(), input))[1]
       } while (this.#step !== step)
       this.#due = this.#lastStart + Duration.toMillis(delay)
       return true

@@ -20,6 +20,7 @@ import { dial, failure } from "./dial.ts"
 import type { Generation } from "./generation.ts"
 import * as LinkErrors from "./linkError.ts"
 import type { LinkError } from "./linkError.ts"
+import * as Monotonic from "./monotonic.ts"
 import { Reporter } from "./reporter.ts"
 
 /** A key's connection, from the first `get` on. */
@@ -278,7 +279,7 @@ export class Sharing<K, A, E, R> implements LinkMap<K, A, E> {
   }
 
   #now(): number {
-    return this.#clock.currentTimeMillisUnsafe()
+    return Monotonic.millis(this.#clock)
   }
 
   #name(key: K): string {

@@ -21,6 +21,7 @@ import * as Ending from "./ending.ts"
 import type { Generation } from "./generation.ts"
 import * as LinkErrors from "./linkError.ts"
 import type { LinkError } from "./linkError.ts"
+import * as Monotonic from "./monotonic.ts"
 import { Pacer } from "./pacer.ts"
 import { Patience } from "./patience.ts"
 import { Reporter } from "./reporter.ts"
@@ -65,7 +66,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     this.#options = options
     this.#context = context
     this.#clock = Context.get(context, Clock.Clock)
-    this.#pacer = new Pacer(options.backoff ?? defaultBackoff, options.hurry ?? "250 millis")
+    this.#pacer = new Pacer(options.backoff ?? defaultBackoff, options.hurry ?? "250 millis", this.#clock)
     this.#report = new Reporter(context, options.program ?? "app", this.target)
     if (options.eager === true) this.begin()
   }
@@ -221,8 +222,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
         this.#resumed = false
         const flap = this.#flap
         this.#flap = undefined
-        if (flap !== undefined && !(yield* this.#pacer.failed(flap, this.#now(), false)) && !this.#pacer.asked)
-          return false
+        if (flap !== undefined && !(yield* this.#pacer.failed(flap, false)) && !this.#pacer.asked) return false
         // What was hung up is closed before the next dial: some peers allow one connection.
         if (this.#closings !== undefined) yield* this.#closings.settled(this.#now())
         const wait = this.#pacer.due(this.#patient > 0) - this.#now()
@@ -310,7 +310,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       const worthwhile = !this.#isLast && isRetryable()
       const now = this.#now()
       if (Cause.hasDies(cause)) this.#report.bug(cause)
-      return Effect.map(worthwhile ? this.#pacer.failed(error, now, mayHurry) : Effect.succeed(false), (again) => {
+      return Effect.map(worthwhile ? this.#pacer.failed(error, mayHurry) : Effect.succeed(false), (again) => {
         this.#attempting = false
         const due = Math.max(now, this.#pacer.due(false))
         // Also when the next attempt is due at once: who waited for this one gets its failure.
@@ -334,7 +334,8 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     if (current) {
       const stable = this.#isStable(generation)
       const waits = redials && !this.#attempting && (!stable || redial === "paced")
-      if (stable) this.#pacer.reset(waits ? this.#now() : undefined)
+      if (stable) this.#pacer.reset()
+      if (waits && redial === "paced") this.#pacer.countFrom(this.#now())
       if (waits) this.#flap = generation.ended
       if (parks) this.#ending = "noUse"
       else if (!redials && this.#attempting) this.#ending ??= "lastTry"
@@ -452,7 +453,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
   }
 
   #now(): number {
-    return this.#clock.currentTimeMillisUnsafe()
+    return Monotonic.millis(this.#clock)
   }
 
   #run<B>(effect: Effect.Effect<B>): Fiber.Fiber<B> {

@@ -30,7 +30,7 @@ export const make = (options: { readonly path: string; readonly accepting: Ws.Ac
 
   return {
     upgrade: (request, socket, head) => {
-      socket.on("error", () => {}) // its close event tells
+      socket.on("error", ignore) // its close event tells
       const wrong = malformed(request) ?? refusedTarget(request)
       if (wrong !== undefined) return refuseUpgrade(request, socket, wrong.status, wrong.why, wrong.headers)
       if (current === undefined) return refuseUpgrade(request, socket, 503, "shutting down", retryLater)
@@ -96,6 +96,9 @@ export const refuseUpgrade = (
   const response = rawResponse(request, socket)
   if (response !== undefined) respond(response, status, why, headers)
 }
+
+// Made once: a closure made in the handler would keep request and response for as long as the socket lives.
+const ignore = () => {}
 
 type Run = ReturnType<typeof Effect.runFork>
 

@@ -76,6 +76,9 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
       Effect.sync(() => session.linked(made.state)),
     )
 
+  // Made here, so that it keeps nothing of the request.
+  const releasing = (scope: Scope.Closeable) => () => sessions.fork(Scope.close(scope, Exit.void))
+
   /** Answers a client that belongs to the session; its connection is cut when the session's scope closes, or its own. */
   const accept = Effect.fnUntraced(function* (upgrade: Upgrade, session: Session, headers: Headers) {
     const { protocol } = session
@@ -84,7 +87,7 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
       Scope.provide(scope),
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
     )
-    return { transport, released: () => sessions.fork(Scope.close(scope, Exit.void)) }
+    return { transport, released: releasing(scope) }
   })
 
   return {

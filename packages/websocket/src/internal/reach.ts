@@ -85,6 +85,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         )
       }),
       connectTimeout: Duration.infinity, // the dial has its deadline
+      eager: forever,
       redial: "paced",
       backoff,
       stableAfter: "5 seconds",

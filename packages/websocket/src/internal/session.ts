@@ -78,9 +78,9 @@ export class Session {
   #unsettled: { readonly hop: Hop; readonly turn: number } | undefined
   #turn = 0
   #unfinished = 0
-  #stopLinger = () => {}
-  #stopGate = () => {}
-  #stopBudget = () => {}
+  #stopLinger = nothing
+  #stopGate = nothing
+  #stopBudget = nothing
 
   constructor({ binding, forward, id, key, label, onOver, principal, scope, shared }: Options) {
     const { rules } = shared
@@ -477,3 +477,5 @@ export class Session {
     this.#onOver()
   }
 }
+
+const nothing = () => {}

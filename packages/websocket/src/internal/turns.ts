@@ -44,8 +44,6 @@ export const make = (most: number): Turns => {
 
   return {
     take: (effect) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.andThen(restore(enter), Effect.ensuring(restore(effect), leave)),
-      ),
+      Effect.uninterruptibleMask((restore) => Effect.andThen(restore(enter), Effect.ensuring(restore(effect), leave))),
   }
 }

@@ -9,7 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import WebSocket, { WebSocketServer } from "ws"
 import type { Target } from "../Dialer.ts"
 import { Gone, type Headers, Refused, type Transport, TransportError, Unreachable } from "../Transport.ts"
@@ -33,15 +33,25 @@ export const dial = Effect.fnUntraced(function* (
   target: Target,
 ): Effect.fn.Return<Transport, TransportError, Scope.Scope> {
   const url = new URL(target.url)
-  const dialled = yield* Effect.acquireRelease(
-    Effect.sync(() => open(target, url)),
-    ({ socket }) => Effect.sync(() => socket.terminate()),
-  )
+  const dialled = yield* owned(() => open(target, url))
   const context = yield* Effect.context<never>()
   return yield* Effect.callback<Transport, TransportError>((resume) =>
     await101(dialled, target, url, (opened) => resume(Effect.map(opened, (about) => wrap(about, context)))),
   )
 })
+
+/** A socket that is cut when the scope closes. `Effect.acquireRelease` would keep all that was needed to make it, as long as it lives. */
+const owned = <A extends { readonly socket: WebSocket | undefined }>(
+  make: () => A,
+): Effect.Effect<A, never, Scope.Scope> =>
+  Effect.uninterruptible(
+    Effect.flatMap(Effect.scope, (scope) => {
+      const made = make()
+      return Effect.as(Scope.addFinalizer(scope, cutting(made.socket)), made)
+    }),
+  )
+
+const cutting = (socket: WebSocket | undefined) => Effect.sync(() => socket?.terminate())
 
 interface Dialled {
   readonly socket: WebSocket
@@ -81,41 +91,49 @@ const requestTarget = (url: string): string => {
 }
 
 const await101 = (
-  { socket, failure }: Dialled,
+  { failure, socket }: Dialled,
   target: Target,
   url: URL,
   resume: (effect: Effect.Effect<Opened, TransportError>) => void,
 ) => {
-  const fail = (reason: TransportError["reason"]) => resume(Effect.fail(new TransportError({ reason })))
   let answer: Http.IncomingMessage | undefined
   let protocol = ""
+  // What listens to a handshake keeps all of it, and an open socket is to keep none.
+  const settle = (effect: Effect.Effect<Opened, TransportError>) => {
+    for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener)
+    resume(effect)
+  }
+  const fail = (reason: TransportError["reason"]) => settle(Effect.fail(new TransportError({ reason })))
 
-  socket.on("upgrade", (response) => {
-    answer = response
-    protocol = response.headers["sec-websocket-protocol"] ?? ""
-    delete response.headers["sec-websocket-protocol"]
-  })
-  socket.on("unexpected-response", (request, response) => {
-    const status = response.statusCode ?? 0
-    if (!isFinal(status)) {
-      fail(new Unreachable({ target: url.origin, kind: "protocol", why: `it answered with status ${status}` }))
-      return request.destroy()
-    }
-    readBody(response, (body) => {
-      fail(new Refused({ target: url.origin, status, headers: headersOf(response), body }))
-      request.destroy()
-    })
-  })
-  socket.on("open", () => {
-    socket.pause()
-    if (protocol !== "" && !(target.protocols ?? []).includes(protocol)) {
-      const why = `it chose the subprotocol ${JSON.stringify(protocol)}, which was not offered`
-      socket.terminate()
-      return fail(new Unreachable({ target: url.origin, kind: "protocol", why }))
-    }
-    resume(Effect.succeed({ socket, protocol, headers: headersOf(answer) }))
-  })
-  socket.on("close", () => fail(unreachable(url.origin, failure.current)))
+  const listeners = {
+    upgrade: (response: Http.IncomingMessage) => {
+      answer = response
+      protocol = response.headers["sec-websocket-protocol"] ?? ""
+      delete response.headers["sec-websocket-protocol"]
+    },
+    "unexpected-response": (request: Http.ClientRequest, response: Http.IncomingMessage) => {
+      const status = response.statusCode ?? 0
+      if (!isFinal(status)) {
+        fail(new Unreachable({ target: url.origin, kind: "protocol", why: `it answered with status ${status}` }))
+        return request.destroy()
+      }
+      readBody(response, (body) => {
+        fail(new Refused({ target: url.origin, status, headers: headersOf(response), body }))
+        request.destroy()
+      })
+    },
+    open: () => {
+      socket.pause()
+      if (protocol !== "" && !(target.protocols ?? []).includes(protocol)) {
+        const why = `it chose the subprotocol ${JSON.stringify(protocol)}, which was not offered`
+        socket.terminate()
+        return fail(new Unreachable({ target: url.origin, kind: "protocol", why }))
+      }
+      settle(Effect.succeed({ socket, protocol, headers: headersOf(answer) }))
+    },
+    close: () => fail(unreachable(url.origin, failure.current)),
+  }
+  for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener)
 }
 
 const readBody = (response: Http.IncomingMessage, done: (body: Uint8Array) => void) => {
@@ -208,6 +226,8 @@ type Raw = Socket & {
   readonly _handle?: { readonly writeQueueSize: number } | null
 }
 
+const ignore = () => {}
+
 /** What to say in the 101. */
 export interface Answer {
   readonly protocol: string
@@ -249,7 +269,7 @@ export const makeAccepting = (options: { readonly maxMessage: number }): Accepti
     socket.setDefaultEncoding("latin1")
     server.handleUpgrade(request, socket, head, (opened) => {
       opened.pause()
-      opened.on("error", () => {}) // told by its close event
+      opened.on("error", ignore) // told by its close event
       accepted = opened
     })
     socket.setDefaultEncoding("utf8")
@@ -258,10 +278,7 @@ export const makeAccepting = (options: { readonly maxMessage: number }): Accepti
 
   return {
     accept: Effect.fnUntraced(function* (pending, answer) {
-      const socket = yield* Effect.acquireRelease(
-        Effect.sync(() => complete(pending, answer)),
-        (opened) => Effect.sync(() => opened?.terminate()),
-      )
+      const { socket } = yield* owned(() => ({ socket: complete(pending, answer) }))
       if (socket === undefined) return yield* new TransportError({ reason: new Gone({ target: "the client" }) })
       const { protocol } = answer
       return wrap({ socket, protocol, headers: headersOf(pending.request) }, yield* Effect.context<never>())
