@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
+import { eventually } from "./kit/eventually.ts"
 import { connect, type Refusal, upstream } from "./kit/peers.ts"
 import { proxied } from "./kit/proxied.ts"
 import * as Raw from "./kit/raw.ts"
@@ -66,7 +67,7 @@ describe("as many sessions as are allowed", () => {
         yield* Effect.all(clients.map((client) => client.closed))
         yield* Effect.all(peers.map((peer) => peer.closed))
         yield* Scope.close(scope, Exit.void)
-        yield* proxy.until(() => proxy.rows("Session").length === 0)
+        yield* eventually(() => proxy.rows("Session").length === 0)
       }
     }),
   )

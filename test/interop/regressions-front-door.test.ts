@@ -27,7 +27,9 @@ describe("regressions: a client that names another host", () => {
       for (const headers of [{}, credentials(client)]) {
         for (const target of targets) {
           const victim = yield* Raw.dial(proxy.address)
-          victim.write(Raw.upgradeRequest({ first: `GET ${target} HTTP/1.1`, headers: { Cookie: "secret=1", ...headers } }))
+          victim.write(
+            Raw.upgradeRequest({ first: `GET ${target} HTTP/1.1`, headers: { Cookie: "secret=1", ...headers } }),
+          )
           assert.strictEqual((yield* Raw.answer(victim)).status, 400, target)
         }
       }

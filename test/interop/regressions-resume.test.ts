@@ -94,6 +94,24 @@ describe("regressions: a client that comes back while its old socket looks open"
       assert.strictEqual(peer.ws.readyState, peer.ws.OPEN)
     }),
   )
+
+  it.live("B5: is not ended by the old socket's goodbye either, also when it has vanished again itself", () =>
+    Effect.gen(function* () {
+      const { client, peer, proxy, turned } = yield* session()
+      client.ws.pause() // it does not see that it was replaced
+      const back = yield* resume(proxy.url, client)
+      assert.deepStrictEqual(yield* talk(back, peer), heard)
+      back.ws.terminate()
+      yield* turned("ClientAway")
+      client.ws.close(1000, "done")
+      client.ws.resume()
+      yield* client.closed
+      yield* peer.send("kept")
+      const again = yield* resume(proxy.url, back)
+      assert.strictEqual(yield* again.next, "kept")
+      assert.deepStrictEqual(yield* talk(again, peer), heard)
+    }),
+  )
 })
 
 describe("regressions: somebody who knows the id of a session", () => {
@@ -101,7 +119,11 @@ describe("regressions: somebody who knows the id of a session", () => {
     Effect.gen(function* () {
       const { client, join, peer, proxy } = yield* session({}, { "x-connection-id": "victim" })
       const attacker = yield* join({ "x-connection-id": "attacker" })
-      for (const secret of [{}, { "x-resume-token": "guess" }, { "x-resume-token": credentials(attacker.client)["x-resume-token"] }]) {
+      for (const secret of [
+        {},
+        { "x-resume-token": "guess" },
+        { "x-resume-token": credentials(attacker.client)["x-resume-token"] },
+      ]) {
         const refusal = yield* refused(proxy.url, { "x-reconnect-id": "victim", ...secret })
         assert.deepStrictEqual(refusal, noSuchSession)
       }

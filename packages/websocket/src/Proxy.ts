@@ -50,7 +50,7 @@ export const Receipt = EventSchema.define("Receipt", {
   outcome: Schema.Literals(["dropped", "replayed", "failed"]),
 })
 
-/** A hop was lost and is waited for. */
+/** A hop was lost; it is waited for, unless its end was the end of the session. */
 export interface Loss {
   readonly session: string
   /** As `authorize` named it. */
@@ -93,9 +93,9 @@ export interface Common<R = never> {
   readonly bufferBytes?: Bytes.Input | undefined
   /** A full buffer that does not move for this long while its consumer is there: that gets 4413, the other side 1013. Default `"20 seconds"`. */
   readonly stallTimeout?: Duration.Input | undefined
-  /** Silence of a peer after which it is asked for a sign of life; any byte is one. Default `"15 seconds"`. */
+  /** How often each peer is asked for a sign of life; any byte is one. Default `"15 seconds"`. */
   readonly heartbeat?: Duration.Input | undefined
-  /** Silence after that which counts as lost. Default `"10 seconds"`. */
+  /** Silence after such a Ping that counts as lost. Default `"10 seconds"`. */
   readonly heartbeatTimeout?: Duration.Input | undefined
   /** Sessions at a time, with those still dialling and forwarded requests. Beyond it: 503 with `Retry-After`. Default `10000`. */
   readonly maxSessions?: number | undefined
@@ -116,7 +116,7 @@ export interface Common<R = never> {
   readonly upstreamTls?: Dialer.Tls | undefined
   /** Speaks the dialect of that proxy, its weaknesses included; give the `Acceptor` a `maxMessage` of `"100MiB"`. Default: off. */
   readonly compat?: "ws-reconnect-proxy" | undefined
-  /** A hop was lost and is waited for. Default: nothing. */
+  /** A hop was lost. Default: nothing. */
   readonly onLost?: ((loss: Loss) => Effect.Effect<void, never, R>) | undefined
   /** The outage is over, one way or the other. Default: nothing. */
   readonly onBack?: ((receipt: typeof Receipt.Type) => Effect.Effect<void, never, R>) | undefined

@@ -28,13 +28,13 @@ describe("headers to the upstream", () => {
     assert.deepStrictEqual(
       Headers.toUpstream(
         client({ ...hop, ...handshake, ...own, host: "proxy:80", cookie: "a=1; b=2", authorization: "x", origin: "o" }),
-        { forwarded: false },
+        { forwarded: false, reconnects: false },
       ),
       { cookie: "a=1; b=2", authorization: "x", origin: "o" },
     ))
 
   it("name the client when it came first", () =>
-    assert.deepStrictEqual(Headers.toUpstream(client({ host: "proxy:80" }), { forwarded: true }), {
+    assert.deepStrictEqual(Headers.toUpstream(client({ host: "proxy:80" }), { forwarded: true, reconnects: false }), {
       "x-forwarded-for": "10.0.0.1",
       "x-forwarded-proto": "http",
       "x-forwarded-host": "proxy:80",
@@ -47,19 +47,25 @@ describe("headers to the upstream", () => {
           { host: "p", "x-forwarded-for": "1.1.1.1", "x-forwarded-proto": "http", "x-forwarded-host": "first" },
           true,
         ),
-        { forwarded: true },
+        { forwarded: true, reconnects: false },
       ),
       { "x-forwarded-for": "1.1.1.1, 10.0.0.1", "x-forwarded-proto": "http, https", "x-forwarded-host": "first, p" },
     ))
 
   it("do not name the client when switched off, and keep what was there", () =>
     assert.deepStrictEqual(
-      Headers.toUpstream(client({ host: "p", "x-forwarded-for": "1.1.1.1" }), { forwarded: false }),
+      Headers.toUpstream(client({ host: "p", "x-forwarded-for": "1.1.1.1" }), { forwarded: false, reconnects: false }),
       { "x-forwarded-for": "1.1.1.1" },
     ))
 
+  it("do not say for the client that a session is not new, where the proxy itself says that", () => {
+    const [it, forwarded] = [client({ "x-reconnect": "true" }), false]
+    assert.deepStrictEqual(Headers.toUpstream(it, { forwarded, reconnects: true }), {})
+    assert.deepStrictEqual(Headers.toUpstream(it, { forwarded, reconnects: false }), { "x-reconnect": "true" })
+  })
+
   it("name no host when the client named none", () =>
-    assert.deepStrictEqual(Headers.toUpstream(client({}), { forwarded: true }), {
+    assert.deepStrictEqual(Headers.toUpstream(client({}), { forwarded: true, reconnects: false }), {
       "x-forwarded-for": "10.0.0.1",
       "x-forwarded-proto": "http",
     }))

@@ -1,18 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Events from "@holdfast/core/Events"
 import * as Telemetry from "@holdfast/core/Telemetry"
-import { Clock, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import type { Session } from "../src/internal/passThrough.ts"
 import * as Registry from "../src/internal/registry.ts"
+import type { Session } from "../src/internal/session.ts"
 
-// A registry of its own with so many sessions; each writes down when it was told to go, and how.
-const registry = Effect.fnUntraced(function* (count: number, obey: (index: number) => boolean) {
+// A registry of its own with so many sessions, the first of them with a client; each writes down when it was told to go, and how.
+const registry = Effect.fnUntraced(function* (count: number, obey: (index: number) => boolean, attended = count) {
   const scope = yield* Scope.make()
-  const made = yield* Registry.make({ name: "ws://up", drainTimeout: "10 seconds" }).pipe(Scope.provide(scope))
+  const clock = yield* Clock.Clock
+  const options = { name: "ws://up", drainTimeout: "10 seconds", measures: [] } as const
+  const made = yield* Registry.make(options).pipe(Scope.provide(scope))
   const told: Array<number | string> = []
   const sessions = Array.from({ length: count }, (_, index): Session => {
-    const session: Session = {
+    const known: Pick<Session, "row" | "shutdown" | "cut" | "clients" | "receipts"> = {
       row: () => ({
         _tag: "Session",
         id: `${index}`,
@@ -23,16 +25,18 @@ const registry = Effect.fnUntraced(function* (count: number, obey: (index: numbe
         bufferedBytes: 0,
         resumes: 0,
       }),
-      shutdown: Effect.gen(function* () {
-        told.push(yield* Clock.currentTimeMillis)
-        if (!obey(index)) return yield* Effect.never
-        made.left(session)
-      }),
+      clients: index < attended ? 1 : 0,
+      receipts: [],
+      shutdown: () => {
+        told.push(clock.currentTimeMillisUnsafe())
+        if (obey(index)) made.left(session)
+      },
       cut: () => {
         told.push(`cut ${index}`)
         made.left(session)
       },
     }
+    const session = known as Session // the registry knows no more of a session than this
     made.joined(session)
     return session
   })
@@ -59,6 +63,18 @@ describe("draining", () => {
       const events = yield* happened
       assert.deepStrictEqual(events.at(0), { _tag: "Draining", open: 5 })
       assert.deepStrictEqual(events.at(-1), { _tag: "Drained", closed: 5, cut: 0 })
+    }).pipe(fresh),
+  )
+
+  it.effect("does not spread those whose client is away: nobody would hear of it", () =>
+    Effect.gen(function* () {
+      const { close, told } = yield* registry(5, () => true, 2)
+      const closing = yield* Effect.forkChild(close)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(told, [0, 0, 0, 0])
+      yield* TestClock.adjust("2500 millis")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(told, [0, 0, 0, 0, 2500])
     }).pipe(fresh),
   )
 
@@ -116,6 +132,31 @@ describe("the places", () => {
       made.left(sessions[0]!)
       made.left(sessions[0]!)
       assert.strictEqual(made.admitted(), 1)
+    }).pipe(fresh),
+  )
+
+  it.effect("count the clients of a session that many share, and a session that nobody has joined", () =>
+    Effect.gen(function* () {
+      const { made } = yield* registry(1, () => true)
+      assert.strictEqual(made.admitted(), 1)
+      made.resized(3)
+      assert.strictEqual(made.admitted(), 3)
+      made.resized(-3)
+      assert.strictEqual(made.admitted(), 1)
+    }).pipe(fresh),
+  )
+})
+
+describe("a session's probe", () => {
+  it.effect("shows its receipts to who looks at it, and goes with it", () =>
+    Effect.gen(function* () {
+      const { made, sessions } = yield* registry(1, () => true)
+      const probes = () => [...Context.get(context, Telemetry.Telemetry).probes()]
+      const context = yield* Effect.context<never>()
+      const found = probes().find((probe) => probe.row()._tag === "Session")
+      assert.deepStrictEqual(found?.detail?.(), { receipts: [] })
+      made.left(sessions[0]!)
+      assert.isFalse(probes().some((probe) => probe.row()._tag === "Session"))
     }).pipe(fresh),
   )
 })

@@ -68,6 +68,10 @@ export const session = Effect.fnUntraced(function* (
     /** Waits until the oldest session is in this state. */
     turned: (state: "Active" | "ClientAway" | "UpstreamAway") =>
       eventually(() => sessionsOf(proxy)[0]?.state === state),
+    /** Comes back by the id alone. */
+    resumed: (id: string) => connect(proxy.url, [], { headers: { "x-reconnect-id": id } }),
+    /** The status that a client with these headers gets. */
+    status: (headers: Readonly<Record<string, string>>) => statusOf(proxy.url, headers),
     /** As long as the proxy waits for a client: one more vanishes, and is given up. */
     lingered: Effect.gen(function* () {
       const { client, peer } = yield* join()
@@ -78,7 +82,7 @@ export const session = Effect.fnUntraced(function* (
 })
 
 /** What a client shows to get its session back. */
-export const credentials = ({ http }: Pick<Peer, "http">) => ({
+export const credentials = ({ http }: { readonly http: Pick<Peer["http"], "headers"> }) => ({
   "x-reconnect-id": `${http.headers["x-connection-id"]}`,
   "x-resume-token": `${http.headers["x-resume-token"]}`,
 })
@@ -95,3 +99,7 @@ export const talk = Effect.fnUntraced(function* (client: Peer, peer: Peer) {
 
 /** What `talk` answers. */
 export const heard = ["anybody there?", "yes"]
+
+/** The status that a client with these headers gets. */
+export const statusOf = (url: string, headers: Readonly<Record<string, string>>) =>
+  Effect.match(connect(url, [], { headers }), { onSuccess: () => 101, onFailure: ({ status }) => status })

@@ -28,6 +28,7 @@ export const problemOfProxy = (settings: Resolved<typeof Tables.proxy>): UsageEr
   const { compat, mode, "on-upstream-loss": onLoss, "per-connection": perConnection } = values
   if (mode !== "session" && given("linger")) return needs("linger", `--mode session, got ${mode}`)
   if (mode !== "receiver" && perConnection) return needs("per-connection", `--mode receiver, got ${mode}`)
+  if (compat !== "off" && mode === "receiver") return needs("compat", "--mode session or sender, got receiver")
   if (!perConnection && values["trust-connection-id"]) return needs("trust-connection-id", "--per-connection too")
   if (compat === "off" && values["upstream-handshake"] === "none" && given("gate-timeout")) {
     return needs("gate-timeout", "--upstream-handshake first-message, got none")

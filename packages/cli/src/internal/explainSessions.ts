@@ -53,7 +53,7 @@ const clients = (settings: Settings): ReadonlyArray<Sentence> => {
         values.compat === "off" && resume,
         "The newest connection of a session wins: the one before is closed with 4409.",
         values.compat === "off" &&
-          "Only who vanishes, falls silent or closes with 1001, 1012, 1013 or 1014 is waited for; any other goodbye ends the session. " +
+          "Only who vanishes, falls silent or closes with 1001 is waited for; any other goodbye ends the session. " +
             `${goodbye}, or when nobody came back.`,
       ]
     case "sender":
@@ -179,7 +179,7 @@ export const explainAdmission = (settings: Settings): ReadonlyArray<Sentence> =>
   if (isShared(settings)) {
     return [
       `The upstream is dialled at the start, with this URL and no headers of a client; each dial has ${handshake}.`,
-      "A client that asks for another path than that of the URL gets 404.",
+      "A client that asks for another path than / or that of the URL gets 404.",
       sessions,
     ]
   }

@@ -22,6 +22,8 @@ const answer = (status: number, why: string): Own => ({ _tag: "Answer", status, 
 export const notFound = answer(404, "no such session")
 export const tooOften = answer(429, "too many failed attempts; try again later")
 export const inUse = answer(409, "this connection id is in use")
+/** It is how its session is found again. */
+export const badId = answer(400, "x-connection-id must be 1 to 128 printable characters without a space")
 export const otherPath = answer(404, "there is nothing at this path")
 export const outOfMemory = answer(503, "out of memory; try again later")
 /** A client that resumes must go on in the same subprotocol. */

@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Frame } from "../Transport.ts"
 import type { Flow } from "./flow.ts"
+import * as HeaderRules from "./headers.ts"
 import * as Payload from "./payload.ts"
 
 /** What to understand. */
@@ -25,6 +26,8 @@ export interface Stage {
   readonly toUpstream: (frame: Frame) => void
   /** The gate is open. */
   readonly opened: () => void
+  /** Bytes that are kept for the next upstream, more or fewer. */
+  readonly kept: (change: number) => void
   /** The upstream gave the session this id. */
   readonly named: (id: string) => void
 }
@@ -101,8 +104,10 @@ export class Dialect {
   }
 
   #keep(frame: Frame): void {
-    this.info = Payload.detached(frame)
-    if (this.#words.compat && startsWith(frame, reconnect)) {
+    const info = Payload.detached(frame)
+    this.#stage.kept(info.size - (this.info?.size ?? 0))
+    this.info = info
+    if (this.#words.compat && frame.size <= longestInfo && startsWith(frame, reconnect)) {
       const id = idIn(Payload.read(frame).slice(reconnect.length))
       if (id !== undefined) this.#stage.named(id)
     }
@@ -111,6 +116,9 @@ export class Dialect {
 
 const reconnect = "RECONNECT "
 const restart = "PROXY_RESTART"
+
+/** What is longer is kept, but not read, in bytes. */
+const longestInfo = 16 * 1024
 const locked = Payload.text("PROXY_LOCKED")
 
 const startsWith = (frame: Frame, word: string): boolean => {
@@ -131,7 +139,7 @@ const same = (one: Frame, other: Frame): boolean => {
 const idIn = (json: string): string | undefined => {
   const found = Option.getOrUndefined(decodeInfo(json))
   const id = found?.reconnectId ?? found?.connectionId
-  return typeof id === "string" && id !== "" ? id : undefined
+  return typeof id === "string" ? HeaderRules.acceptableId(id) : undefined
 }
 
 const decodeInfo = Schema.decodeUnknownOption(

@@ -3,5 +3,5 @@
  */
 import { createHash } from "node:crypto"
 
-/** SHA-256 in base64. */
-export const of = (text: string): string => createHash("sha256").update(text).digest("base64")
+/** SHA-256 in base64url, so that it may stand in a path. */
+export const of = (text: string): string => createHash("sha256").update(text).digest("base64url")

@@ -51,7 +51,7 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
   /** Where a client's request goes, and what is said of it. */
   const onward = (client: Incoming) => ({
     url: Target.resolve(base, client.path),
-    headers: HeaderRules.toUpstream(client, { forwarded }),
+    headers: HeaderRules.toUpstream(client, { forwarded, reconnects: rules.gate || rules.compat }),
     tls: options.upstreamTls,
   })
 
@@ -99,8 +99,10 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
     accept,
     /** Whether there is room for somebody new. */
     room: Effect.suspend((): Effect.Effect<void, Answers.Own | typeof Reach.busy> => {
-      if (registry.admitted() > maxSessions) return Effect.fail(Reach.busy)
-      return memory.isTight ? Effect.fail(Answers.outOfMemory) : Effect.void
+      const full = registry.admitted() > maxSessions
+      if (!full && !memory.isTight) return Effect.void
+      sessions.turnedAway(full ? "sessions" : "memory")
+      return Effect.fail(full ? Reach.busy : Answers.outOfMemory)
     }),
     /** A session for a client that nobody knows: dials its upstream, then gives it its answer, with a token if it may come back. */
     fresh: Effect.fnUntraced(function* (
@@ -134,6 +136,8 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
         Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
       )
     }),
+    /** The path of the upstream itself. */
+    basePath: base.pathname,
     /** A session without a client, that dials its upstream at once and for ever; ends with the proxy. */
     lasting: Effect.gen(function* () {
       const scope = yield* Scope.make()
@@ -164,7 +168,3 @@ export type Entry<R> = Effect.Success<ReturnType<typeof make<R>>>
 /** Who may resume: the same credentials from the same place as the first time. */
 export const bindingOf = (principal: string, { headers }: Incoming): string =>
   Digest.of(JSON.stringify([principal, headers["authorization"] ?? "", headers["origin"] ?? ""]))
-
-/** The id a client chose for itself; one that cannot stand in a header or a list is not taken. */
-export const acceptableId = (id: string | undefined): string | undefined =>
-  id !== undefined && /^[\x21-\x7e]{1,128}$/.test(id) ? id : undefined

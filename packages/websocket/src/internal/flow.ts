@@ -26,17 +26,23 @@ export interface Options {
 /** The producers are stopped instead, and what they had sent by then is taken. */
 const unbounded = { messages: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER } as const
 
+interface Held {
+  readonly frame: Frame
+  /** Somebody has been sent it. */
+  sent: boolean
+}
+
 /** One way. */
 export class Flow {
   readonly #options: Options
-  readonly #buffer = ReplayBuffer.make<Frame>(unbounded)
+  readonly #buffer = ReplayBuffer.make<Held>(unbounded)
   readonly #outlets = new Set<Outlet>()
   /** The only outlet, when there is one and nothing stands between it and the producers. */
   #open: Outlet | undefined
-  /** Where the next outlet starts while there is none. */
+  /** Behind which message the next outlet starts while there is none: nobody gets what another has got. */
   #after = 0
-  /** The last message that has ever been sent on. */
-  #handed = 0
+  #waiting = 0
+  #abandoned = 0
   #locked = false
   #paused = false
   #over = false
@@ -58,7 +64,14 @@ export class Flow {
 
   /** Messages that were never sent on. */
   get waiting(): number {
-    return this.#over ? 0 : this.#buffer.last - this.#handed
+    return this.#waiting
+  }
+
+  /** Messages that were given up since the last call, because the only one who was to get them is gone. */
+  takeAbandoned(): number {
+    const abandoned = this.#abandoned
+    this.#abandoned = 0
+    return abandoned
   }
 
   /** Whether the producers are stopped. */
@@ -84,7 +97,7 @@ export class Flow {
     if (this.#over) {
       traffic.lost++
     } else if (this.#open?.hand(frame) === true || this.#offer(frame)) {
-      this.#handed = this.#buffer.skip()
+      this.#after = this.#buffer.skip()
       traffic.sent++
     }
   }
@@ -100,7 +113,7 @@ export class Flow {
   detach(outlet: Outlet): Range | undefined {
     if (!this.#outlets.delete(outlet)) return undefined
     outlet.stop()
-    if (this.#outlets.size === 0) this.#after = this.#done(outlet)
+    this.#after = Math.max(this.#after, this.#done(outlet))
     this.#settle()
     return outlet.uncertain
   }
@@ -115,9 +128,9 @@ export class Flow {
   flush(outlet: Outlet): void {
     if (!this.#outlets.has(outlet)) return
     if (!this.#locked) {
-      for (let frame = this.#buffer.get(outlet.next); frame !== undefined; frame = this.#buffer.get(outlet.next)) {
-        if (!outlet.hand(frame)) break
-        this.#sentOn(outlet)
+      for (let held = this.#buffer.get(outlet.next); held !== undefined; held = this.#buffer.get(outlet.next)) {
+        if (!outlet.hand(held.frame)) break
+        this.#sentOn(held)
       }
     }
     this.#settle()
@@ -143,7 +156,6 @@ export class Flow {
   /** Nothing goes through any more: what was never sent on is lost. */
   stop(): void {
     if (this.#over) return
-    this.#options.traffic.lost += this.waiting
     this.#over = true
     this.#release(this.#buffer.last)
     this.#settle()
@@ -170,21 +182,20 @@ export class Flow {
       else all = false
     }
     if (all) return true
-    const held = Payload.detached(frame)
-    this.#buffer.push(held, held.size)
+    const held = { frame: Payload.detached(frame), sent: false }
+    this.#buffer.push(held, held.frame.size)
+    this.#waiting++
     traffic.heldMessages++
-    traffic.heldBytes += held.size
-    if (any) {
-      this.#handed = seq
-      traffic.sent++
-    }
+    traffic.heldBytes += held.frame.size
+    if (any) this.#sentOn(held)
     this.#settle()
     return false
   }
 
-  #sentOn(outlet: Outlet): void {
-    if (outlet.next - 1 <= this.#handed) return
-    this.#handed = outlet.next - 1
+  #sentOn(held: Held): void {
+    if (held.sent) return
+    held.sent = true
+    this.#waiting--
     this.#options.traffic.sent++
   }
 
@@ -195,11 +206,9 @@ export class Flow {
 
   // After every change: what nobody needs goes, and the producers are told if they are to stop or to go on.
   #settle(): void {
-    if (this.#outlets.size > 0) {
-      let done = Number.POSITIVE_INFINITY
-      for (const outlet of this.#outlets) done = Math.min(done, this.#done(outlet))
-      this.#release(done)
-    }
+    let done = this.#outlets.size === 0 ? this.#after : Number.POSITIVE_INFINITY
+    for (const outlet of this.#outlets) done = Math.min(done, this.#done(outlet))
+    this.#release(done)
     const [sole] = this.#outlets
     const free = !this.#locked && !this.#options.replay && this.#buffer.messages === 0 && this.#outlets.size === 1
     this.#open = free ? sole : undefined
@@ -212,9 +221,18 @@ export class Flow {
 
   #release(upTo: number): void {
     const { heldBytes, heldMessages } = this
-    this.#buffer.ack(upTo)
-    this.#options.traffic.heldMessages -= heldMessages - this.heldMessages
-    this.#options.traffic.heldBytes -= heldBytes - this.heldBytes
+    const last = Math.min(upTo, this.#buffer.last)
+    const first = this.#buffer.last - heldMessages + 1
+    if (last < first) return
+    let unsent = 0
+    if (this.#waiting > 0) for (let seq = first; seq <= last; seq++) if (this.#buffer.get(seq)?.sent === false) unsent++
+    this.#buffer.ack(last)
+    const { traffic } = this.#options
+    this.#waiting -= unsent
+    this.#abandoned += unsent
+    traffic.lost += unsent
+    traffic.heldMessages -= heldMessages - this.heldMessages
+    traffic.heldBytes -= heldBytes - this.heldBytes
   }
 
   // Stopped at the marks, or as soon as somebody who is there cannot take more; goes on when that is over, below half the marks.

@@ -35,6 +35,10 @@ const handshake = [
 ]
 const always = new Set([...hop, ...own, ...handshake])
 
+/** An id that somebody chose; one that cannot stand in a header or a list is not taken. */
+export const acceptableId = (id: string | undefined): string | undefined =>
+  id !== undefined && /^[\x21-\x7e]{1,128}$/.test(id) ? id : undefined
+
 /** What a client is, as far as `x-forwarded-*` tells. */
 export interface Client {
   readonly headers: Readonly<Record<string, string>>
@@ -43,12 +47,16 @@ export interface Client {
 }
 
 /** For the upstream: the client's headers, without those of its own hop. */
-export const toUpstream = (client: Client, options: { readonly forwarded: boolean }): Record<string, string> => {
+export const toUpstream = (
+  client: Client,
+  options: { readonly forwarded: boolean; readonly reconnects: boolean },
+): Record<string, string> => {
   const kept: Record<string, string> = {}
   const listed = new Set(tokens(client.headers["connection"]))
   for (const [name, value] of Object.entries(client.headers)) {
     if (!always.has(name) && !listed.has(name) && name !== "host") kept[name] = value
   }
+  if (options.reconnects) delete kept[reconnect] // it is ours to say
   if (options.forwarded) {
     append(kept, "x-forwarded-for", client.remote)
     append(kept, "x-forwarded-proto", client.secure ? "https" : "http")

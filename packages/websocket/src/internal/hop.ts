@@ -40,6 +40,7 @@ export class Hop {
   #paused = false
   #silent = false
   #left = false
+  #unsaid: Frame | undefined
 
   constructor(options: Options) {
     this.#options = options
@@ -59,7 +60,12 @@ export class Hop {
         frame: (it) => {
           if (!this.#left) frame(it)
         },
-        writable: () => outOf.flush(this.outlet),
+        writable: () => {
+          const unsaid = this.#unsaid
+          this.#unsaid = undefined
+          if (unsaid !== undefined) this.say(unsaid)
+          outOf.flush(this.outlet)
+        },
         confirmed: (mark) => {
           alive?.()
           outOf.confirm(this.outlet, mark)
@@ -92,6 +98,11 @@ export class Hop {
       },
     })
     if (this.#paused) transport.pause()
+  }
+
+  /** Sends a message of our own, past the flow. One waits if need be; a second before that has gone says nothing new. */
+  say(frame: Frame): void {
+    if (!this.transport.send(frame)) this.#unsaid = frame
   }
 
   /** It is read, or not. */

@@ -23,7 +23,7 @@ const interval = 500
 /** The book of one proxy. Messages held and unfinished are booked as they come. */
 export class Memory {
   readonly #options: Options
-  #unfinished = 0
+  #booked = 0
   #unsent = 0
   #seen = 0
   #watching = false
@@ -35,16 +35,16 @@ export class Memory {
   /** In bytes. */
   get used(): number {
     const { down, up } = this.#options
-    return up.heldBytes + down.heldBytes + this.#unfinished + this.#unsent
+    return up.heldBytes + down.heldBytes + this.#booked + this.#unsent
   }
 
   get isTight(): boolean {
     return this.used >= this.#options.limit * nearlyFull
   }
 
-  /** Bytes of unfinished messages more, or fewer. */
-  unfinished(change: number): void {
-    this.#unfinished += change
+  /** Bytes beside the flows, more or fewer. */
+  book(change: number): void {
+    this.#booked += change
     if (change > 0) this.#relieve()
   }
 
@@ -71,15 +71,17 @@ export class Memory {
     this.#relieve()
   }
 
-  // Whoever takes most, and of those first one with a missing hop; its memory is free when its sockets are closed.
+  // Whoever takes most, and of those first one with a missing hop. What is on its way out already is as good as gone.
   #relieve(): void {
-    if (this.used <= this.#options.limit) return
-    let [worst, most] = [undefined as Session | undefined, 0]
-    for (const session of this.#options.sessions()) {
-      if (session.isClosing) continue
-      const rank = session.bytes + (session.isDetached ? this.#options.limit : 0)
-      if (session.bytes > 0 && rank > most) [worst, most] = [session, rank]
+    const { limit, sessions } = this.#options
+    if (this.used <= limit) return
+    let [worst, most, leaving] = [undefined as Session | undefined, 0, 0]
+    for (const session of sessions()) {
+      const { bytes } = session
+      const rank = bytes + (session.isDetached ? limit : 0)
+      if (session.isClosing) leaving += bytes
+      else if (bytes > 0 && rank > most) [worst, most] = [session, rank]
     }
-    worst?.evict()
+    if (this.used - leaving > limit) worst?.evict()
   }
 }

@@ -26,18 +26,19 @@ export interface Options extends Beat {
 export const start = (options: Options): (() => void) => {
   const { interval, onDead, paused, ping, timeout, transport, wheel } = options
   let cancel = () => {}
-  const rest = () => {
-    cancel = wheel.at(wheel.now() + interval, ask)
-  }
   const ask = () => {
-    const [heard, unsent] = [transport.heardBytes(), transport.unsentBytes()]
-    ping()
-    cancel = wheel.at(wheel.now() + timeout, () => {
+    const [asked, heard, unsent] = [wheel.now(), transport.heardBytes(), transport.unsentBytes()]
+    // It may have fallen silent right behind its answer: so the next Ping does not wait for the end of the timeout.
+    const look = () => {
+      const now = wheel.now()
       const lives = transport.heardBytes() > heard || transport.unsentBytes() < unsent || paused()
-      if (lives) return rest()
-      onDead()
-    })
+      if (lives && now >= asked + interval) return ask()
+      if (!lives && now >= asked + timeout) return onDead()
+      cancel = wheel.at(lives ? asked + interval : Math.min(now + interval, asked + timeout), lives ? ask : look)
+    }
+    ping()
+    cancel = wheel.at(asked + Math.min(interval, timeout), look)
   }
-  rest()
+  cancel = wheel.at(wheel.now() + interval, ask)
   return () => cancel()
 }

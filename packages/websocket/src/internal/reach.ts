@@ -49,7 +49,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const silent = new TransportError({ reason: new Unreachable({ target, kind: "timeout", why: "no answer in time" }) })
   const now = monotonic(yield* Clock.Clock)
   const turns = Turns.make(maxDials)
-  const backoff = patient(options.backoff ?? Backoff.full())
+  const backoff = options.backoff ?? Backoff.full()
 
   const inTime = (dial: Effect.Effect<Transport, TransportError, Scope.Scope>, left: number) =>
     Effect.timeoutOrElse(dial, { duration: left, orElse: () => Effect.fail(silent) })
@@ -72,11 +72,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   return ({ dial, session }: Route) => {
     let protocol: string | undefined
+    let began = 0
     return Link.make<Transport, Failure, Scope.Scope>({
       program: Reports.program,
       target,
       connect: Effect.suspend((): Effect.Effect<Transport, Failure, Scope.Scope> => {
+        if (session.isClosing) return Effect.never // until its scope closes
         session.dials++
+        began = now()
         if (protocol === undefined && !forever) return first(dial(false))
         return Effect.filterOrFail(
           turns.take(inTime(dial(protocol !== undefined), timeout)),
@@ -87,7 +90,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       connectTimeout: Duration.infinity, // the dial has its deadline
       eager: forever,
       redial: "paced",
-      backoff,
+      backoff: patient(backoff, () => now() - began),
       stableAfter: "5 seconds",
       isRetryable: (failure) => forever || (protocol !== undefined && isWorthAnother(failure)),
       classify: (failure) => (failure._tag === "TransportError" ? Reports.result(failure) : "other"),
@@ -114,23 +117,24 @@ const goodbye = (failure: Failure | LinkError): CloseCode.Goodbye => {
     : CloseCode.gaveUp
 }
 
-/** An upstream that says when to come again is not asked before. */
-const patient = <O>(backoff: Schedule.Schedule<O>): Schedule.Schedule<O, Failure | LinkError> =>
+/** An upstream that says when to come again is not asked before; it counts from its answer, and the delays from the dial. */
+const patient = <O>(backoff: Schedule.Schedule<O>, took: () => number): Schedule.Schedule<O, Failure | LinkError> =>
   Schedule.fromStep(
     Effect.map(
       Schedule.toStep(backoff),
       (step) => (now: number, failure: Failure | LinkError) =>
         Effect.map(step(now, failure), ([output, delay]): [O, Duration.Duration] => [
           output,
-          Duration.max(delay, retryAfter(failure)),
+          Duration.max(delay, retryAfter(failure, took())),
         ]),
     ),
   )
 
-const retryAfter = (failure: Failure | LinkError): Duration.Duration =>
-  failure._tag === "TransportError" && failure.reason._tag === "Refused"
-    ? Duration.seconds(secondsIn(failure.reason.headers))
-    : Duration.zero
+const retryAfter = (failure: Failure | LinkError, took: number): Duration.Duration => {
+  if (failure._tag !== "TransportError" || failure.reason._tag !== "Refused") return Duration.zero
+  const seconds = secondsIn(failure.reason.headers)
+  return seconds === 0 ? Duration.zero : Duration.millis(took + seconds * 1000)
+}
 
 /** RFC 9110 10.2.3; the form that is a date is not understood, and waits for nothing. */
 const secondsIn = ({ "retry-after": value }: Headers): number =>

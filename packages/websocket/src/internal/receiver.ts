@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Upgrade } from "../Acceptor.ts"
 import * as Answers from "./answers.ts"
 import * as CloseCode from "./closeCode.ts"
-import { acceptableId, type Entry } from "./entry.ts"
+import { bindingOf, type Entry } from "./entry.ts"
 import * as HeaderRules from "./headers.ts"
 import type { Session } from "./session.ts"
 import * as Target from "./target.ts"
@@ -16,7 +16,7 @@ import * as Target from "./target.ts"
 export const shared = Effect.fnUntraced(function* <R>(entry: Entry<R>) {
   const session = yield* entry.lasting
   return Effect.fnUntraced(function* (upgrade: Upgrade) {
-    if (Target.pathOf(upgrade.path) !== "/") return yield* Effect.fail(Answers.otherPath)
+    if (!["/", entry.basePath].includes(Target.pathOf(upgrade.path))) return yield* Effect.fail(Answers.otherPath)
     yield* entry.room
     yield* entry.authorize(upgrade)
     yield* join(entry, upgrade, session, {})
@@ -32,7 +32,7 @@ export const perConnection = <R>(entry: Entry<R>, { trusted }: { readonly truste
     const { headers } = upgrade
     const token = headers[HeaderRules.resumeToken]
     const returning = headers[HeaderRules.reconnectId]
-    const chosen = returning ?? acceptableId(headers[HeaderRules.connectionId])
+    const chosen = returning ?? HeaderRules.acceptableId(headers[HeaderRules.connectionId])
     const id = chosen ?? (yield* Entropy.id(16))
     yield* room
     const principal = yield* authorize(upgrade)
@@ -49,7 +49,9 @@ export const perConnection = <R>(entry: Entry<R>, { trusted }: { readonly truste
         }),
       )
     }
-    const known = session !== undefined && session.principal === principal
+    const known =
+      session !== undefined &&
+      (trusted ? session.principal === principal : session.binding === bindingOf(principal, upgrade))
     const may = trusted || (token !== undefined && sessions.tokens.find(token) === session)
     if (!known || !may) {
       return yield* Effect.fail(sessions.refused(upgrade.remote) ? Answers.notFound : Answers.tooOften)

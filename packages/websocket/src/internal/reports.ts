@@ -34,6 +34,10 @@ export const result = ({ reason }: TransportError): typeof EventSchema.Result.Ty
 export interface Counts {
   resumed: number
   refused: number
+  /** Newcomers who got 503. */
+  readonly turnedAway: { sessions: number; memory: number }
+  /** In bytes. */
+  readonly memory: () => { readonly used: number; readonly limit: number }
   /** Open sockets on either side. */
   readonly open: () => { readonly client: number; readonly upstream: number }
 }
@@ -44,6 +48,22 @@ export const measures = (target: string, up: Traffic, down: Traffic, counts: Cou
   ...traffic({ target, direction: "down" }, down),
   resumes({ target, result: "resumed" }, () => counts.resumed),
   resumes({ target, result: "refused" }, () => counts.refused),
+  turnedAway({ target, reason: "sessions" }, () => counts.turnedAway.sessions),
+  turnedAway({ target, reason: "memory" }, () => counts.turnedAway.memory),
+  {
+    name: "holdfast_memory_bytes",
+    description: "Messages held and unfinished, and what is unsent in sockets, as last looked at",
+    type: "gauge",
+    attributes: { target },
+    value: () => counts.memory().used,
+  },
+  {
+    name: "holdfast_memory_limit_bytes",
+    description: "From 80 % of this on newcomers are refused; beyond it the session that takes most is closed",
+    type: "gauge",
+    attributes: { target },
+    value: () => counts.memory().limit,
+  },
   sockets({ target, hop: "client" }, () => counts.open().client),
   sockets({ target, hop: "upstream" }, () => counts.open().upstream),
 ]
@@ -98,6 +118,14 @@ const uncertain: Series = (attributes, value) => ({
 const resumes: Series = (attributes, value) => ({
   name: "holdfast_session_resume_total",
   description: "Clients that came back for their session, and those that found none",
+  type: "counter",
+  attributes,
+  value,
+})
+
+const turnedAway: Series = (attributes, value) => ({
+  name: "holdfast_sessions_refused_total",
+  description: "Newcomers who got 503, because there were too many sessions or too little memory",
   type: "counter",
   attributes,
   value,

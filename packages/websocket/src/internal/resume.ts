@@ -7,14 +7,13 @@ import * as Redacted from "effect/Redacted"
 import type { Upgrade } from "../Acceptor.ts"
 import * as Answers from "./answers.ts"
 import * as CloseCode from "./closeCode.ts"
-import { acceptableId, bindingOf, type Entry } from "./entry.ts"
+import { bindingOf, type Entry } from "./entry.ts"
 import * as HeaderRules from "./headers.ts"
 import type { Session } from "./session.ts"
 
 /** Lets clients in: back into their session, or into a new one. */
 export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: boolean }) => {
   const { accept, authorize, fresh, room, rules, sessions } = entry
-  const reserved = new Set<string>()
 
   const notFound = (upgrade: Upgrade) =>
     Effect.suspend(() => Effect.fail(sessions.refused(upgrade.remote) ? Answers.notFound : Answers.tooOften))
@@ -23,7 +22,7 @@ export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: bo
     const id = headers[HeaderRules.reconnectId]
     if (!resumable || id === undefined) return undefined
     const byToken = sessions.tokens.find(headers[HeaderRules.resumeToken])
-    if (byToken !== undefined) return byToken.id === id || byToken.names.includes(id) ? byToken : undefined
+    if (byToken !== undefined) return byToken.id === id || byToken.name === id ? byToken : undefined
     return rules.compat ? sessions.named(id) : undefined
   }
 
@@ -47,14 +46,16 @@ export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: bo
 
   const newcomer = Effect.fnUntraced(function* (upgrade: Upgrade) {
     yield* room
-    const chosen = acceptableId(upgrade.headers[HeaderRules.connectionId])
+    const asked = upgrade.headers[HeaderRules.connectionId]
+    const chosen = HeaderRules.acceptableId(asked)
+    if (rules.compat && asked !== undefined && chosen === undefined) return yield* Effect.fail(Answers.badId)
     const id = chosen ?? (yield* Entropy.id(16))
     const named = rules.compat && chosen !== undefined
-    if (named && (reserved.has(id) || sessions.named(id) !== undefined)) return yield* Effect.fail(Answers.inUse)
-    if (named) reserved.add(id)
-    yield* Effect.flatMap(authorize(upgrade), (principal) =>
+    if (named && sessions.isTaken(id)) return yield* Effect.fail(Answers.inUse)
+    const enter = Effect.flatMap(authorize(upgrade), (principal) =>
       fresh(upgrade, { id, principal }, { token: resumable, named }),
-    ).pipe(Effect.ensuring(Effect.sync(() => reserved.delete(id))))
+    )
+    yield* named ? sessions.reserving(id, enter) : enter
   })
 
   return (upgrade: Upgrade) => {

@@ -38,6 +38,8 @@ export interface Rules {
 /** A bad one is a defect that names it. */
 export const make = <R>(options: Options<R>): Rules => {
   const compat = options.compat === "ws-reconnect-proxy"
+  if (compat && options.mode === "receiver")
+    throw new TypeError("compat: its words are about one client; not for receiver")
   const forever = isShared(options)
   const { onUpstreamLoss = "reconnect" } = options
   return {

@@ -17,7 +17,7 @@ import { Outages } from "./outage.ts"
 import type { Outlet, Range } from "./outlet.ts"
 import { hasVanished, isDown } from "./rules.ts"
 import type { Shared } from "./shared.ts"
-import * as Stall from "./stall.ts"
+import { Stalls } from "./stall.ts"
 import type { Key } from "./tokens.ts"
 
 export interface Options {
@@ -53,8 +53,8 @@ export class Session {
   readonly binding: string
   readonly key: Key
   readonly scope: Scope.Closeable
-  /** Ids by which it is found without a token. */
-  readonly names: Array<string> = []
+  /** The id by which it is found without a token. */
+  name: string | undefined
   /** The subprotocol that the upstream chose. */
   protocol = ""
   readonly up: Flow
@@ -68,7 +68,7 @@ export class Session {
   readonly #onOver: () => void
   readonly #clients = new Set<Hop>()
   #outages: Outages | undefined
-  #watched: Set<Flow> | undefined
+  #stalls: Stalls | undefined
   #upstream: { readonly hop: Hop; readonly gone: Gone } | undefined
   #waiting: { readonly transport: Transport; readonly gone: Gone } | undefined
   #started = false
@@ -77,7 +77,7 @@ export class Session {
   #isOver = false
   #unsettled: { readonly hop: Hop; readonly turn: number } | undefined
   #turn = 0
-  #unfinished = 0
+  #booked = 0
   #stopLinger = nothing
   #stopGate = nothing
   #stopBudget = nothing
@@ -102,9 +102,10 @@ export class Session {
       {
         up: this.up,
         down: this.down,
-        toClient: (frame) => this.#clients.forEach((hop) => hop.transport.send(frame)),
-        toUpstream: (frame) => this.#upstream?.hop.transport.send(frame),
+        toClient: (frame) => this.#clients.forEach((hop) => hop.say(frame)),
+        toUpstream: (frame) => this.#upstream?.hop.say(frame),
         opened: () => this.#stopGate(),
+        kept: (change) => this.#book(change),
         named: (id) => shared.named(this, id),
       },
     )
@@ -137,7 +138,7 @@ export class Session {
 
   /** The client came back with the token of that turn; `false` when it is too late, or a newer one was faster. */
   rejoin(client: Transport, released: () => void, turn: number): boolean {
-    if (turn < this.#turn) return false
+    if (turn < this.#turn || this.#endedBy !== undefined) return false
     this.#turn = turn
     for (const hop of [...this.#clients]) this.#supersede(hop)
     if (this.#endedBy !== undefined) return false
@@ -168,7 +169,7 @@ export class Session {
 
   /** Memory it takes: what it holds, what is unsent, what is unfinished. */
   get bytes(): number {
-    return this.up.heldBytes + this.down.heldBytes + this.#unfinished + this.unsentBytes
+    return this.up.heldBytes + this.down.heldBytes + this.#booked + this.unsentBytes
   }
 
   /** The part of it that is in sockets. */
@@ -221,7 +222,9 @@ export class Session {
 
   /** It takes too much memory. */
   evict(): void {
-    this.#end("proxy", CloseCode.noMemory, CloseCode.noMemory)
+    for (const hop of this.#clients) this.#lose("client", CloseCode.noMemory, hop.outlet.uncertain)
+    if (this.#upstream !== undefined) this.#lose("upstream", CloseCode.noMemory, this.#upstream.hop.outlet.uncertain)
+    this.#end("proxy", CloseCode.noMemory, CloseCode.noMemory, "now")
   }
 
   /** Cuts both sides. */
@@ -253,12 +256,15 @@ export class Session {
       wheel,
       beat: rules.beat,
       bufferBytes: rules.marks.bytes,
-      unfinished: (change) => {
-        this.#unfinished += change
-        this.#shared.unfinished(change)
-      },
+      unfinished: (change) => this.#book(change),
       ...heard,
     })
+  }
+
+  /** Memory beside the flows: messages that are not whole yet, and the one that is sent first on a re-dial. */
+  #book(change: number): void {
+    this.#booked += change
+    this.#shared.booked(change)
   }
 
   #addClient(transport: Transport, released: () => void): Hop {
@@ -281,10 +287,9 @@ export class Session {
     this.#clients.add(hop)
     this.#shared.resized(1)
     if (this.up.paused) hop.pause(true)
-    const held = this.down.waiting
+    this.#outages?.over("client", { back: true, waiting: this.down.waiting })
     dialect?.clientIsBack()
     hop.open()
-    this.#outages?.over("client", { back: true, waiting: held })
     return hop
   }
 
@@ -303,11 +308,10 @@ export class Session {
     this.#upstream = { hop, gone }
     this.#stopBudget()
     if (this.down.paused) hop.pause(true)
-    const held = this.up.waiting
+    this.#outages?.over("upstream", { back: true, waiting: this.up.waiting })
     this.#awaitGate()
     hop.open(...(dialect?.greeting() ?? []))
     dialect?.upstreamIsBack()
-    this.#outages?.over("upstream", { back: true, waiting: held })
   }
 
   #awaitGate(): void {
@@ -325,15 +329,18 @@ export class Session {
     if (this.#endedBy !== undefined) return this.#checkOver()
     const lost = hasVanished(end) || !end.clean
     if (this.#clients.size > 0) {
-      // The others have got it, or will.
-      if (lost && uncertain !== undefined) this.#lose("client", end, uncertain)
-      this.#outages?.over("client", { back: false, waiting: 0 })
+      // The others have got it, or will; but what it alone was to get, from before their time, is gone.
+      const abandoned = this.down.takeAbandoned()
+      if (abandoned > 0 || (lost && uncertain !== undefined)) this.#lose("client", end, lost ? uncertain : undefined)
+      this.#outages?.over("client", { back: false, waiting: abandoned })
       return
     }
     const lingers = rules.lingers(end) && !this.#shared.draining()
-    if (lost) this.#lose("client", end, uncertain)
+    // Whoever is waited for is missed, whatever it said when it went; but where clients come and go, a goodbye is no loss.
+    const missed = lost || (lingers && rules.single)
+    if (missed) this.#lose("client", end, uncertain)
     if (!lingers) return this.#end("client", undefined, CloseCode.toUpstream(end))
-    if (lost && this.#fails(uncertain)) return this.#fail(uncertain)
+    if (missed && this.#fails(uncertain)) return this.#fail(uncertain)
     const { wheel } = this.#shared
     this.#stopLinger()
     this.#stopLinger = wheel.at(wheel.now() + rules.linger, () =>
@@ -350,9 +357,10 @@ export class Session {
       return this.#checkOver()
     }
     const { rules, wheel } = this.#shared
-    const lost = isDown(end) || !end.clean
+    const redials = rules.redials(end)
+    const lost = redials || isDown(end) || !end.clean
     const fails = lost && this.#fails(uncertain)
-    const again = rules.redials(end) && !(fails && !rules.forever)
+    const again = redials && !(fails && !rules.forever)
     // Before anything else: when the session is over, its link is too, and hears no reason any more.
     gone(CloseCode.told(end), CloseCode.reasonLabel(end), again)
     if (lost) this.#lose("upstream", end, uncertain)
@@ -403,11 +411,9 @@ export class Session {
   }
 
   #watch(flow: Flow, onStalled: (slow: Outlet) => void): void {
-    const watched = (this.#watched ??= new Set())
-    if (watched.has(flow)) return
-    watched.add(flow)
-    const { rules, wheel } = this.#shared
-    Stall.watch({ flow, wheel, after: rules.stall, onStalled, onMoving: () => watched.delete(flow) })
+    this.#stalls ??= new Stalls(this.#shared.wheel, this.#shared.rules.stall)
+    // On its way out the goodbye has a patience of its own.
+    this.#stalls.watch(flow, (slow) => this.#endedBy === undefined && onStalled(slow))
   }
 
   #clientStalled(slow: Outlet): void {
@@ -415,7 +421,7 @@ export class Session {
     this.#lose("client", goodbye, slow.uncertain)
     if (this.#shared.rules.single) return this.#end("proxy", goodbye, other, "now")
     for (const hop of [...this.#clients]) if (hop.outlet === slow) this.#release(hop, goodbye)
-    this.#outages?.over("client", { back: false, waiting: 0 })
+    this.#outages?.over("client", { back: false, waiting: this.down.takeAbandoned() })
   }
 
   #upstreamStalled(slow: Outlet): void {
@@ -454,6 +460,7 @@ export class Session {
     this.#stopLinger()
     this.#stopGate()
     this.#stopBudget()
+    this.#unsettled = undefined
     this.#shared.closing(this)
     this.#outages?.over("client", { back: false, waiting: this.down.waiting })
     this.#outages?.over("upstream", { back: false, waiting: this.up.waiting })
@@ -474,6 +481,7 @@ export class Session {
     this.#isOver = true
     this.up.stop()
     this.down.stop()
+    this.#book(-this.#booked)
     this.#onOver()
   }
 }

@@ -34,7 +34,14 @@ export interface Options {
 export const make = Effect.fnUntraced(function* (options: Options) {
   const { fork, name, rules, wheel } = options
   const [up, down] = [Traffic.none(), Traffic.none()]
-  const counts: Reports.Counts = { resumed: 0, refused: 0, open: () => sockets(registry.sessions()) }
+  const limit = Bytes.toNumber(options.memory)
+  const counts: Reports.Counts = {
+    resumed: 0,
+    refused: 0,
+    turnedAway: { sessions: 0, memory: 0 },
+    open: () => sockets(registry.sessions()),
+    memory: () => ({ used: memory.used, limit }),
+  }
   const registry = yield* Registry.make({
     name,
     drainTimeout: options.drainTimeout,
@@ -42,9 +49,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
   const tokens = new Tokens<Session>()
   const names = new Map<string, Session>()
+  const reserved = new Set<string>()
+  const isTaken = (id: string) => names.has(id) || reserved.has(id)
   const throttle = new Throttle(wheel.now)
   const memory = new Memory({
-    limit: Bytes.toNumber(options.memory),
+    limit,
     up,
     down,
     wheel,
@@ -61,15 +70,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     onBack: options.onBack,
     closing: (session) => {
       tokens.remove(session)
-      for (const id of session.names) if (names.get(id) === session) names.delete(id)
+      if (session.name !== undefined) names.delete(session.name)
     },
     settled: (session, turn) => tokens.settle(session, turn),
     named: (session, id) => {
-      if (names.has(id)) return
-      session.names.push(id)
+      if (session.isClosing || session.name !== undefined || isTaken(id)) return
+      session.name = id
       names.set(id, session)
     },
-    unfinished: (change) => memory.unfinished(change),
+    booked: (change) => memory.book(change),
     draining: registry.draining,
     resized: registry.resized,
   }
@@ -80,15 +89,25 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     memory,
     tokens,
     named: (id: string) => names.get(id),
+    isTaken,
+    /** Keeps an id from others until its session is there, or does not come about. */
+    reserving: <A, E, R>(id: string, self: Effect.Effect<A, E, R>) =>
+      Effect.suspend(() => {
+        reserved.add(id)
+        return Effect.ensuring(
+          self,
+          Effect.sync(() => reserved.delete(id)),
+        )
+      }),
     /** A session that is not known yet; when it is over its scope closes. */
     make: (of: Omit<SessionOptions, "shared" | "onOver">): Session => {
       const session = new Session({
         ...of,
         shared,
         onOver: () => {
-          // Before it has left: the proxy may be waiting for nothing else, and then nobody runs this any more.
-          fork(Effect.uninterruptible(Scope.close(of.scope, Exit.void)))
-          registry.left(session)
+          // It leaves last: the proxy may be waiting for nothing else, and then nobody runs this any more.
+          const left = Effect.sync(() => registry.left(session))
+          fork(Effect.uninterruptible(Effect.ensuring(Scope.close(of.scope, Exit.void), left)))
         },
       })
       return session
@@ -97,8 +116,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     add: (session: Session, id?: string) => {
       registry.joined(session)
       tokens.add(session)
+      if (id !== undefined) reserved.delete(id)
       if (id !== undefined) shared.named(session, id)
       memory.watch()
+    },
+    /** A newcomer was refused for want of this. */
+    turnedAway: (why: "sessions" | "memory") => {
+      counts.turnedAway[why]++
     },
     resumed: () => {
       counts.resumed++

@@ -25,8 +25,8 @@ export interface Shared {
   readonly settled: (session: Session, turn: number) => void
   /** The upstream gave it a name. */
   readonly named: (session: Session, id: string) => void
-  /** Bytes of unfinished messages more, or fewer. */
-  readonly unfinished: (change: number) => void
+  /** Bytes in memory beside the flows, more or fewer. */
+  readonly booked: (change: number) => void
   /** Nobody new is let in any more. */
   readonly draining: () => boolean
   /** Clients came or went. */

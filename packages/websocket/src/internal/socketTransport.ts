@@ -139,6 +139,7 @@ export const make = (socket: SocketLike, about: About): Transport => {
           given.unfinished?.(coarse)
         })
       }
+      if (socket.bufferedAmount > low) about.flush(written) // what was sent until now went by the default mark
       for (const frame of early.splice(0)) listener.frame(frame)
       if (ended !== undefined) listener.closed(ended)
       else socket.resume()

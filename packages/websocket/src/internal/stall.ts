@@ -5,34 +5,39 @@ import type { Flow } from "./flow.ts"
 import type { Outlet } from "./outlet.ts"
 import type { Wheel } from "./wheel.ts"
 
-export interface Options {
-  readonly flow: Flow
-  readonly wheel: Wheel
-  /** Milliseconds without any progress. */
-  readonly after: number
-  readonly onStalled: (slow: Outlet) => void
-  /** The producers go on; watch anew when they stop again. */
-  readonly onMoving: () => void
-}
+/** The flows of one session that are watched now. */
+export class Stalls {
+  readonly #wheel: Wheel
+  readonly #after: number
+  readonly #watched = new Set<Flow>()
 
-/** Looks four times in that time, so it is noticed after at most a quarter more. */
-export const watch = ({ after, flow, onMoving, onStalled, wheel }: Options): void => {
-  let outlet = flow.slowest
-  let progress = outlet?.progress
-  let since = wheel.now()
-  const look = () => {
-    if (!flow.paused) return onMoving()
-    const now = wheel.now()
-    const slow = flow.slowest
-    if (slow === undefined || slow !== outlet || slow.progress !== progress) {
-      outlet = slow
-      progress = slow?.progress
-      since = now
-    } else if (now - since >= after) {
-      onMoving()
-      return onStalled(slow)
-    }
-    wheel.at(now + after / 4, look)
+  /** `after` so many milliseconds without any progress. */
+  constructor(wheel: Wheel, after: number) {
+    this.#wheel = wheel
+    this.#after = after
   }
-  wheel.at(since + after / 4, look)
+
+  /** Until its producers go on; calls back with who has stalled. Looks four times in that time, so at most a quarter too late. */
+  watch(flow: Flow, onStalled: (slow: Outlet) => void): void {
+    if (this.#watched.has(flow)) return
+    this.#watched.add(flow)
+    let outlet = flow.slowest
+    let progress = outlet?.progress
+    let since = this.#wheel.now()
+    const look = () => {
+      const now = this.#wheel.now()
+      const slow = flow.slowest
+      if (!flow.paused) return void this.#watched.delete(flow)
+      if (slow === undefined || slow !== outlet || slow.progress !== progress) {
+        outlet = slow
+        progress = slow?.progress
+        since = now
+      } else if (now - since >= this.#after) {
+        this.#watched.delete(flow)
+        return onStalled(slow)
+      }
+      this.#wheel.at(now + this.#after / 4, look)
+    }
+    this.#wheel.at(since + this.#after / 4, look)
+  }
 }

@@ -29,10 +29,13 @@ export class FakeTransport implements Transport {
   #listener: Listener | undefined
   #ended = Deferred.makeUnsafe<CloseInfo>()
   #leaving = false
-  #over = false
+  #end: CloseInfo | undefined
 
   readonly closed = Deferred.await(this.#ended)
-  readonly listen = (listener: Listener) => void (this.#listener = listener)
+  readonly listen = (listener: Listener) => {
+    this.#listener = listener
+    if (this.#end !== undefined) listener.closed(this.#end)
+  }
   readonly unsentBytes = () => this.unsent
   readonly heardBytes = () => this.heard
   readonly barrier = (mark: number) => {
@@ -56,7 +59,7 @@ export class FakeTransport implements Transport {
 
   readonly close = (code: number, reason: string) =>
     Effect.suspend(() => {
-      if (this.#over) return Effect.void
+      if (this.#end !== undefined) return Effect.void
       if (!this.#leaving) this.asked.push(`close ${code} ${reason}`.trim())
       if (this.polite) this.#leave(code, reason)
       this.#leaving = true
@@ -84,10 +87,11 @@ export class FakeTransport implements Transport {
 
   /** It is over; only the first time counts. */
   end(code: number, reason = "", clean = code !== 1006): void {
-    if (this.#over) return
-    this.#over = this.#leaving = true
-    Deferred.doneUnsafe(this.#ended, Effect.succeed({ code, reason, clean }))
-    this.#listener?.closed({ code, reason, clean })
+    if (this.#end !== undefined) return
+    this.#end = { code, reason, clean }
+    this.#leaving = true
+    Deferred.doneUnsafe(this.#ended, Effect.succeed(this.#end))
+    this.#listener?.closed(this.#end)
   }
 
   // A socket never ends inside the call that asks it to.

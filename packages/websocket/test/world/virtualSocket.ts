@@ -185,6 +185,11 @@ export class VirtualSocket extends EventEmitter implements SocketLike {
     if (this.#hungUp) this.#out.reset() // what the kernel answers for a socket that is not there any more
     while (!this.#destroyed) {
       const paused = this.#paused
+      // What was read ahead comes first, and may have its listener pause again.
+      if (!paused && this.#ahead > 0) {
+        this.#parse()
+        continue
+      }
       const bytes = this.#in.take(paused ? Math.min(chunk, this.options.readAhead - this.#ahead) : chunk)
       this.heard += bytes
       this.#ahead += bytes
