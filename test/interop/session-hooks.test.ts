@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Proxy } from "@holdfast/websocket"
 import { Effect, Queue, Schedule } from "effect"
+import * as Pages from "./kit/pages.ts"
 import { connect } from "./kit/peers.ts"
+import { proxied } from "./kit/proxied.ts"
 import { dial, proxying, resume, session } from "./kit/sessions.ts"
 
 const backoff = Schedule.spaced("10 millis")
@@ -96,6 +98,18 @@ describe("the headers of resuming", () => {
         assert.notProperty(http.headers, "x-reconnect-id")
         assert.strictEqual(http.headers["x-connection-id"], client.http.headers["x-connection-id"])
       }
+    }),
+  )
+
+  it.live("never reach the upstream with plain HTTP either", () =>
+    Effect.gen(function* () {
+      const server = yield* Pages.serve(({ response }) => response.end("page"))
+      const proxy = yield* proxied({ upstream: server.url, http: "forward" })
+      const headers = { "x-resume-token": "secret", "x-reconnect-id": "secret", "x-other": "kept" }
+      assert.strictEqual((yield* Pages.get(proxy.address, { headers })).status, 200)
+      const { request } = yield* server.visited
+      assert.notInclude(JSON.stringify(request.headers), "secret")
+      assert.strictEqual(request.headers["x-other"], "kept")
     }),
   )
 

@@ -48,6 +48,18 @@ describe("a client that does not come back in time", () => {
     }),
   )
 
+  it.live("ends its session also when the upstream has been stopped by then, and says more than is held", () =>
+    Effect.gen(function* () {
+      const { client, empty, is, peer, proxy } = yield* session({ linger: "300 millis", bufferBytes: "64KiB" })
+      client.ws.terminate()
+      yield* is("ClientAway")
+      for (let at = 0; at < 256; at++) peer.ws.send(Buffer.alloc(64 * 1024))
+      assert.deepStrictEqual(yield* peer.closed, { code: 1001, reason: "client gone" })
+      yield* empty
+      assert.strictEqual(proxy.metrics()['holdfast_buffer_bytes{direction="down"}'], 0)
+    }),
+  )
+
   it.live("after it had come back: each time it has all of the time", () =>
     Effect.gen(function* () {
       const { client, is, peer, proxy } = yield* session({ linger: "300 millis" })

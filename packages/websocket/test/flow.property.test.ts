@@ -46,8 +46,6 @@ class Model {
   readonly #handed = new Set<number>()
   readonly #confirmed = new Set<number>()
   readonly #uncertain = new Set<number>()
-  /** Gone, and never sent to anybody. */
-  #lost: ReadonlyArray<number> = []
   readonly #pressure: Array<boolean> = [false]
   #abandoned = 0
 
@@ -82,11 +80,11 @@ class Model {
 
   #attach(room: number): void {
     if (this.#here.length === this.#most) return
-    const [nobody, handed, confirmed, lost] = [
+    const [nobody, handed, confirmed, gone] = [
       this.#here.length === 0,
       new Set(this.#handed),
       new Set(this.#confirmed),
-      this.#lost,
+      this.#sizes.length - this.#flow.heldMessages,
     ]
     const consumer = new Consumer(this.#wheel, room)
     this.#here.push(consumer)
@@ -94,7 +92,7 @@ class Model {
     const first = consumer.outlet.next - consumer.got.length
     // Who is alone starts where the others have stopped; who is not hears only what is new.
     const known = this.#replay ? confirmed : handed
-    if (nobody) assert.strictEqual(first, Math.max(0, ...known, ...lost) + 1)
+    if (nobody) assert.strictEqual(first, Math.max(gone, ...known) + 1)
     else assert.strictEqual(first, this.#sizes.length + 1)
   }
 
@@ -134,7 +132,7 @@ class Model {
     assert.deepStrictEqual([heldMessages, heldBytes], [flow.heldMessages, flow.heldBytes])
     // What nobody needs any more was sent on, or is counted as lost; a replaying flow may also have reported it as uncertain.
     const gone = Array.from({ length: last - flow.heldMessages }, (_, at) => at + 1)
-    const never = (this.#lost = gone.filter((seq) => !this.#handed.has(seq)))
+    const never = gone.filter((seq) => !this.#handed.has(seq))
     assert.deepStrictEqual([sent, lost], [this.#handed.size, never.length])
     const known = (seq: number) => !this.#replay || this.#confirmed.has(seq) || this.#uncertain.has(seq)
     assert.isTrue(gone.every((seq) => never.includes(seq) || known(seq)))

@@ -113,7 +113,6 @@ export class Flow {
   detach(outlet: Outlet): Range | undefined {
     if (!this.#outlets.delete(outlet)) return undefined
     outlet.stop()
-    this.#after = Math.max(this.#after, this.#done(outlet))
     this.#settle()
     return outlet.uncertain
   }
@@ -132,6 +131,7 @@ export class Flow {
         if (!outlet.hand(held.frame)) break
         this.#sentOn(held)
       }
+      if (!this.#options.replay) this.#got(outlet)
     }
     this.#settle()
   }
@@ -139,7 +139,9 @@ export class Flow {
   /** The peer of the outlet has everything up to this number. */
   confirm(outlet: Outlet, mark: number): void {
     outlet.confirm(mark)
-    if (this.#options.replay) this.#settle()
+    if (!this.#options.replay) return
+    this.#got(outlet)
+    this.#settle()
   }
 
   /** Nothing is sent on until it is unlocked. */
@@ -181,6 +183,7 @@ export class Flow {
       if (!this.#locked && outlet.next === seq && outlet.hand(frame)) any = true
       else all = false
     }
+    if (any && !replay) this.#after = seq
     if (all) return true
     const held = { frame: Payload.detached(frame), sent: false }
     this.#buffer.push(held, held.frame.size)
@@ -190,6 +193,12 @@ export class Flow {
     if (any) this.#sentOn(held)
     this.#settle()
     return false
+  }
+
+  /** What an outlet has got, others need not; but where it began says nothing of what came before. */
+  #got(outlet: Outlet): void {
+    const done = this.#done(outlet)
+    if (done > outlet.began) this.#after = Math.max(this.#after, done)
   }
 
   #sentOn(held: Held): void {
@@ -227,6 +236,7 @@ export class Flow {
     let unsent = 0
     if (this.#waiting > 0) for (let seq = first; seq <= last; seq++) if (this.#buffer.get(seq)?.sent === false) unsent++
     this.#buffer.ack(last)
+    this.#after = Math.max(this.#after, last)
     const { traffic } = this.#options
     this.#waiting -= unsent
     this.#abandoned += unsent

@@ -17,6 +17,8 @@ export class Outlet {
   readonly transport: Transport
   /** The number of the next message. */
   next = 1
+  /** Behind which number it began. */
+  began = 0
   /** The last number that is known to have arrived at the peer's library. */
   confirmed = 0
   readonly #wheel: Wheel
@@ -25,6 +27,9 @@ export class Outlet {
   /** When the first message behind the last barrier was sent. */
   #since = 0
   #alarm: (() => void) | undefined
+  /** When somebody last looked, and how often it had fallen by then. */
+  #unsent = 0
+  #falls = 0
 
   constructor(transport: Transport, wheel: Wheel) {
     this.transport = transport
@@ -33,6 +38,7 @@ export class Outlet {
 
   /** Starts behind that message. */
   start(after: number): void {
+    this.began = after
     this.next = after + 1
     this.confirmed = after
   }
@@ -70,9 +76,12 @@ export class Outlet {
     return this.confirmed + 1 < this.next ? [this.confirmed + 1, this.next - 1] : undefined
   }
 
-  /** Grows, or falls, while its peer takes anything at all. */
+  /** Changes while its peer takes anything at all; what is only written, as our Pings are, does not count. */
   get progress(): string {
-    return `${this.next} ${this.confirmed} ${this.transport.unsentBytes()}`
+    const unsent = this.transport.unsentBytes()
+    if (unsent < this.#unsent) this.#falls++
+    this.#unsent = unsent
+    return `${this.next} ${this.confirmed} ${this.#falls}`
   }
 
   /** Nothing more will be sent. */

@@ -273,6 +273,7 @@ export class Book implements Around {
       },
       pause: () => {
         this.#log(`${line.name} pause`)
+        if (!line.paused) line.pausedAt = this.now()
         line.paused = true
         inner.pause()
       },

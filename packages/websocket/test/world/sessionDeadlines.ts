@@ -24,9 +24,11 @@ const moves = ({ now }: Book, line: Line): void => {
   const heard = line.wire?.proxy.heard ?? 0
   if (heard > line.heard) line.heardAt = now()
   line.heard = heard
-  const progress = `${line.next} ${line.confirmed} ${line.wire?.proxy.unsentBytes}`
-  if (progress !== line.progress || line.way.held === 0) line.movedAt = now()
+  const progress = `${line.next} ${line.confirmed}`
+  const unsent = line.wire?.proxy.unsentBytes ?? 0
+  if (progress !== line.progress || unsent < line.unsent || line.way.held === 0) line.movedAt = now()
   line.progress = progress
+  line.unsent = unsent
 }
 
 const open = (book: Book, chat: Chat): void => {
@@ -53,6 +55,6 @@ const open = (book: Book, chat: Chat): void => {
     by(`12: the death of ${line.name}`, deaf, plan.heartbeat + plan.heartbeatTimeout)
     const producer = chat.current(line.hop === "client" ? "upstream" : "client")
     const stands = producer?.paused === true && line.way.held > 0 && chat.gatePassed
-    by(`11: the end of a stall of ${line.name}`, stands ? line.movedAt : undefined, plan.stallTimeout * 1.5 + every)
+    by(`11: the end of a stall of ${line.name}`, stands ? Math.max(line.movedAt, producer.pausedAt) : undefined, plan.stallTimeout * 1.5 + every)
   }
 }

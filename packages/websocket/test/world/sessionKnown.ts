@@ -11,3 +11,9 @@ export const goodbyesTakeEverything = true
 
 /** Under `replay`, two full buffers wait for each other's Pongs: neither peer is read. */
 export const fullBuffersLock = true
+
+/** Under `replay` nobody asks for what is sent while the buffer is full, so it waits for the alarm: up to a second. */
+export const fullBuffersWait = true
+
+/** One upstream for many: when it takes too much memory each client is lost twice, and the session is over for good. */
+export const evictionIsForever = true

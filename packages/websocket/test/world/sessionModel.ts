@@ -115,6 +115,7 @@ export class Line {
   late = false
   /** The proxy does not read from it. */
   paused = false
+  pausedAt = 0
   resumedAt = 0
   endedAt = 0
   end: CloseInfo | undefined
@@ -124,6 +125,7 @@ export class Line {
   /** When anything last moved towards its peer. */
   movedAt = 0
   progress = ""
+  unsent = 0
   heardAt = 0
   heard = 0
   greeted = false

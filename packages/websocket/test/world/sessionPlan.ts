@@ -9,7 +9,7 @@ export type Hop = typeof Hop.Type
 const Path = Schema.Struct({
   latency: Schema.Literals([1, 0, 7]),
   window: Schema.Literals([65_536, 5000, 600]),
-  bandwidth: Schema.Literals([1e9, 100]),
+  bandwidth: Schema.Literals([1e9, 1000]),
   readAhead: Schema.Literals([65_536, 100, 0]),
   resets: Schema.Boolean,
 })
