@@ -20,10 +20,11 @@ const timed = Effect.fnUntraced(function* (close: Effect.Effect<void>) {
 describe("a proxy that closes", () => {
   it.live("does not wait for a client that is away: its upstream is told at once", () =>
     Effect.gen(function* () {
-      const { client, is, peer, proxy, receipts } = yield* session({ drainTimeout })
+      const { client, is, peer, proxy, receipts, rows } = yield* session({ drainTimeout })
       client.ws.terminate()
       yield* is("ClientAway")
       yield* peer.send("held")
+      yield* eventually(() => rows()[0]?.bufferedMessages === 1)
       const took = yield* timed(proxy.close)
       assert.isBelow(took, 1000)
       assert.deepStrictEqual(yield* peer.closed, { code: 1001, reason: "proxy is shutting down" })
