@@ -143,6 +143,17 @@ describe("a lost upstream that does not come back", () => {
     }),
   )
 
+  it.live(
+    "for long enough to be worth anything: one that is lost again at once, each time, is given up in time too",
+    () =>
+      Effect.gen(function* () {
+        const { client, peer, up } = yield* session({ backoff, upstreamRetryBudget: "300 millis" })
+        up.server.on("connection", (ws) => ws.terminate())
+        peer.ws.terminate()
+        assert.deepStrictEqual(yield* client.closed, { code: 1014, reason: "upstream gone" })
+      }),
+  )
+
   it.live("because nobody listens there any more: likewise", () =>
     Effect.gen(function* () {
       const { client, peer, up } = yield* session({ backoff, upstreamRetryBudget: "200 millis" })

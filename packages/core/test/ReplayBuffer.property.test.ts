@@ -6,7 +6,7 @@ const Step = Schema.Union([
   Schema.TaggedStruct("Push", { size: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 60 })) }),
   Schema.TaggedStruct("Ack", { back: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 12 })) }),
 ])
-const Steps = Schema.Array(Step).check(Schema.isMaxLength(60))
+const Steps = Schema.Array(Step).check(Schema.isMinLength(20), Schema.isMaxLength(60))
 const limits = { messages: 8, bytes: 100 }
 
 interface Item {

@@ -110,13 +110,13 @@ describe("an outlet", () => {
     const note = () => seen.push(outlet.progress)
     hand(1)
     note()
-    transport.unsent = 10
+    transport.unsent = 10 // as of a Ping that it does not take
     note()
     transport.unsent = 9
     note()
     outlet.confirm(1)
     note()
-    assert.strictEqual(new Set(seen).size, 5)
+    assert.strictEqual(new Set(seen).size, 4)
     assert.strictEqual(outlet.progress, seen.at(-1))
   })
 })

@@ -149,7 +149,7 @@ describe("a session", () => {
     const again = new FakeTransport()
     again.end(1006)
     session.reached(again, gone)
-    assert.isFalse(session.hasUpstream)
+    assert.isTrue(session.isDetached)
     // Back and lost again, in this order.
     assert.deepStrictEqual(told.filter((what) => what.startsWith("upstream")).slice(-2), [
       "upstream back",

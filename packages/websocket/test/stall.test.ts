@@ -49,6 +49,7 @@ describe("a consumer that holds up its producers", () => {
 
   it("is named within a quarter of the time after that, when it stops in between", () => {
     const { told, transport, wheel } = watched()
+    transport.unsent = 2
     wheel.pass(6000)
     transport.unsent = 1
     wheel.pass(23_999)

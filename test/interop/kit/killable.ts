@@ -71,6 +71,7 @@ export const survive = Effect.fnUntraced(function* (kills: number, options: Part
   const receipts: Array<typeof Proxy.Receipt.Type> = []
   const proxy = yield* proxied({
     backoff: Schedule.spaced("2 millis"),
+    upstreamRetryBudget: "5 minutes", // it is hardly ever there for long
     onBack: (receipt) => Effect.sync(() => receipts.push(receipt)),
     ...options,
     upstream: up.url,

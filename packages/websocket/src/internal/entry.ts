@@ -45,6 +45,7 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
     timeout: handshakeTimeout,
     backoff: options.backoff,
     forever: rules.forever,
+    stableAfter: rules.stableAfter,
   })
   const { memory, registry } = sessions
 

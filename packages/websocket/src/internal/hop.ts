@@ -91,6 +91,7 @@ export class Hop {
       wheel,
       transport,
       ping: () => this.outlet.barrier(),
+      taken: () => this.outlet.taken,
       paused: () => this.#paused,
       onDead: () => {
         this.#silent = true

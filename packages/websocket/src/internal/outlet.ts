@@ -27,6 +27,8 @@ export class Outlet {
   /** When the first message behind the last barrier was sent. */
   #since = 0
   #alarm: (() => void) | undefined
+  /** Bytes. */
+  #handed = 0
   /** When somebody last looked, and how often it had fallen by then. */
   #unsent = 0
   #falls = 0
@@ -47,6 +49,7 @@ export class Outlet {
   hand(frame: Frame): boolean {
     if (!this.transport.send(frame)) return false
     this.next++
+    this.#handed += frame.size
     if (this.#messages++ === 0) this.#since = this.#wheel.now()
     this.#bytes += frame.size
     if (this.#isDue) this.barrier()
@@ -74,6 +77,11 @@ export class Outlet {
   /** Sent, and perhaps not arrived. */
   get uncertain(): Range | undefined {
     return this.confirmed + 1 < this.next ? [this.confirmed + 1, this.next - 1] : undefined
+  }
+
+  /** Grows by the bytes that its peer takes, whatever is sent meanwhile. */
+  get taken(): number {
+    return this.#handed - this.transport.unsentBytes()
   }
 
   /** Changes while its peer takes anything at all; what is only written, as our Pings are, does not count. */

@@ -17,6 +17,8 @@ export interface Options extends Beat {
   readonly wheel: Wheel
   readonly transport: Transport
   readonly ping: () => void
+  /** Grows by the bytes that the peer takes. Default: falls with those that are unsent. */
+  readonly taken?: (() => number) | undefined
   /** Whether the connection is not read now. */
   readonly paused: () => boolean
   readonly onDead: () => void
@@ -25,13 +27,15 @@ export interface Options extends Beat {
 /** Starts; the answer stops it. */
 export const start = (options: Options): (() => void) => {
   const { interval, onDead, paused, ping, timeout, transport, wheel } = options
+  const taken = options.taken ?? (() => -transport.unsentBytes())
   let cancel = () => {}
   const ask = () => {
-    const [asked, heard, unsent] = [wheel.now(), transport.heardBytes(), transport.unsentBytes()]
+    const [asked, heard, before] = [wheel.now(), transport.heardBytes(), taken()]
+    const stuck = transport.unsentBytes() > 0 // our Ping stands behind it
     // It may have fallen silent right behind its answer: so the next Ping does not wait for the end of the timeout.
     const look = () => {
       const now = wheel.now()
-      const lives = transport.heardBytes() > heard || transport.unsentBytes() < unsent || paused()
+      const lives = transport.heardBytes() > heard || (stuck && taken() > before) || paused()
       if (lives && now >= asked + interval) return ask()
       if (!lives && now >= asked + timeout) return onDead()
       cancel = wheel.at(lives ? asked + interval : Math.min(now + interval, asked + timeout), lives ? ask : look)

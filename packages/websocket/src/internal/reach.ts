@@ -33,6 +33,7 @@ export interface Options {
   readonly timeout: Duration.Input
   readonly backoff: Schedule.Schedule<unknown> | undefined
   readonly forever: boolean
+  readonly stableAfter: Duration.Input
 }
 
 /** One upstream of a session. */
@@ -91,7 +92,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       eager: forever,
       redial: "paced",
       backoff: patient(backoff, () => now() - began),
-      stableAfter: "5 seconds",
+      stableAfter: options.stableAfter,
       isRetryable: (failure) => forever || (protocol !== undefined && isWorthAnother(failure)),
       classify: (failure) => (failure._tag === "TransportError" ? Reports.result(failure) : "other"),
       lost: (transport, gone) => {

@@ -52,13 +52,13 @@ export const perConnection = <R>(entry: Entry<R>, { trusted }: { readonly truste
     const known =
       session !== undefined &&
       (trusted ? session.principal === principal : session.binding === bindingOf(principal, upgrade))
-    const may = trusted || (token !== undefined && sessions.tokens.find(token) === session)
-    if (!known || !may) {
+    const shown = session !== undefined && sessions.tokens.find(token) === session ? token : undefined
+    if (!known || !(trusted || shown !== undefined)) {
       return yield* Effect.fail(sessions.refused(upgrade.remote) ? Answers.notFound : Answers.tooOften)
     }
     yield* join(entry, upgrade, session, {
       [HeaderRules.connectionId]: id,
-      ...(token === undefined ? {} : { [HeaderRules.resumeToken]: token }),
+      ...(shown === undefined ? {} : { [HeaderRules.resumeToken]: shown }),
     })
   })
 }

@@ -21,7 +21,9 @@ export interface Registry {
   readonly left: (session: Session) => void
   /** Nobody new is let in any more. */
   readonly draining: () => boolean
-  /** A session that everybody may join has more clients, or fewer. */
+  /** Clients that are connected to a session. */
+  readonly clients: () => number
+  /** Clients came or went. */
   readonly resized: (change: number) => void
   /** Counts the effect, which may finish while the proxy drains, and is cut after that. */
   readonly visit: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -57,6 +59,7 @@ export const make = Effect.fnUntraced(function* (options: {
     // Sessions without a client count, and so do clients that share one.
     admitted: () => waiting + visitors.size + Math.max(sessions.size, clients),
     draining: () => draining,
+    clients: () => clients,
     resized: (change) => {
       clients += change
     },

@@ -38,8 +38,8 @@ export interface Counts {
   readonly turnedAway: { sessions: number; memory: number }
   /** In bytes. */
   readonly memory: () => { readonly used: number; readonly limit: number }
-  /** Open sockets on either side. */
-  readonly open: () => { readonly client: number; readonly upstream: number }
+  /** Clients that are connected. */
+  readonly clients: () => number
 }
 
 /** Read at the scrape. */
@@ -64,8 +64,14 @@ export const measures = (target: string, up: Traffic, down: Traffic, counts: Cou
     attributes: { target },
     value: () => counts.memory().limit,
   },
-  sockets({ target, hop: "client" }, () => counts.open().client),
-  sockets({ target, hop: "upstream" }, () => counts.open().upstream),
+  {
+    // Those of upstreams are counted by their links.
+    name: "holdfast_open_connections",
+    description: "Connections that are open now",
+    type: "gauge",
+    attributes: { target, hop: "client" },
+    value: counts.clients,
+  },
 ]
 
 const traffic = (at: Record<string, string>, of: Traffic): ReadonlyArray<Measure> => [
@@ -127,14 +133,6 @@ const turnedAway: Series = (attributes, value) => ({
   name: "holdfast_sessions_refused_total",
   description: "Newcomers who got 503, because there were too many sessions or too little memory",
   type: "counter",
-  attributes,
-  value,
-})
-
-const sockets: Series = (attributes, value) => ({
-  name: "holdfast_open_connections",
-  description: "Open WebSockets of sessions",
-  type: "gauge",
   attributes,
   value,
 })

@@ -28,7 +28,8 @@ export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: bo
 
   const back = Effect.fnUntraced(function* (upgrade: Upgrade, session: Session) {
     const principal = yield* authorize(upgrade)
-    if (session.isClosing || session.binding !== bindingOf(principal, upgrade)) return yield* notFound(upgrade)
+    // Once more: what it showed may be worth nothing by now.
+    if (find(upgrade) !== session || session.binding !== bindingOf(principal, upgrade)) return yield* notFound(upgrade)
     if (session.protocol !== "" && !upgrade.protocols.includes(session.protocol)) {
       return yield* Effect.fail(Answers.offer(session.protocol))
     }

@@ -24,6 +24,8 @@ export interface Rules {
   readonly forever: boolean
   /** How long a lost upstream is dialled, in milliseconds. */
   readonly retryBudget: number
+  /** How long a connection to the upstream must live before its loss is a new one, in milliseconds. */
+  readonly stableAfter: number
   readonly uncertain: Uncertain
   readonly marks: Marks
   /** Milliseconds. */
@@ -51,6 +53,7 @@ export const make = <R>(options: Options<R>): Rules => {
       (onUpstreamLoss === "reconnect" && (isDown(upstream) || (compat && upstream.reason === "Service Restart"))),
     forever,
     retryBudget: forever ? Number.POSITIVE_INFINITY : millis(options.upstreamRetryBudget ?? "30 seconds"),
+    stableAfter: 5000,
     uncertain: options.uncertain ?? "drop",
     marks: {
       messages: wholeFrom1("bufferMessages", options.bufferMessages ?? 1024),

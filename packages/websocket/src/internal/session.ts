@@ -19,6 +19,7 @@ import { hasVanished, isDown } from "./rules.ts"
 import type { Shared } from "./shared.ts"
 import { Stalls } from "./stall.ts"
 import type { Key } from "./tokens.ts"
+import { Deadline } from "./wheel.ts"
 
 export interface Options {
   /** As the upstream sees it. */
@@ -69,7 +70,9 @@ export class Session {
   readonly #clients = new Set<Hop>()
   #outages: Outages | undefined
   #stalls: Stalls | undefined
-  #upstream: { readonly hop: Hop; readonly gone: Gone } | undefined
+  #upstream: { readonly hop: Hop; readonly gone: Gone; readonly since: number } | undefined
+  /** An upstream that has not been stable since it was lost is not dialled after this. */
+  #giveUpAt: number | undefined
   #waiting: { readonly transport: Transport; readonly gone: Gone } | undefined
   #started = false
   #endedBy: By | undefined
@@ -78,9 +81,9 @@ export class Session {
   #unsettled: { readonly hop: Hop; readonly turn: number } | undefined
   #turn = 0
   #booked = 0
-  #stopLinger = nothing
-  #stopGate = nothing
-  #stopBudget = nothing
+  readonly #linger: Deadline
+  readonly #gate: Deadline
+  readonly #budget: Deadline
 
   constructor({ binding, forward, id, key, label, onOver, principal, scope, shared }: Options) {
     const { rules } = shared
@@ -92,6 +95,9 @@ export class Session {
     this.scope = scope
     this.#shared = shared
     this.#onOver = onOver
+    this.#linger = new Deadline(shared.wheel)
+    this.#gate = new Deadline(shared.wheel)
+    this.#budget = new Deadline(shared.wheel)
     const { marks, uncertain } = rules
     const replay = uncertain === "replay"
     this.up = new Flow({ marks, replay, traffic: shared.up, onPressure: (paused) => this.#pressUp(paused) })
@@ -104,7 +110,7 @@ export class Session {
         down: this.down,
         toClient: (frame) => this.#clients.forEach((hop) => hop.say(frame)),
         toUpstream: (frame) => this.#upstream?.hop.say(frame),
-        opened: () => this.#stopGate(),
+        opened: () => this.#gate.stop(),
         kept: (change) => this.#book(change),
         named: (id) => shared.named(this, id),
       },
@@ -186,10 +192,6 @@ export class Session {
 
   get isClosing(): boolean {
     return this.#endedBy !== undefined
-  }
-
-  get hasUpstream(): boolean {
-    return this.#upstream !== undefined
   }
 
   get clients(): number {
@@ -283,7 +285,7 @@ export class Session {
       ended: (end, uncertain) => this.#clientEnded(hop, end, uncertain),
       released,
     })
-    this.#stopLinger()
+    this.#linger.stop()
     this.#clients.add(hop)
     this.#shared.resized(1)
     if (this.up.paused) hop.pause(true)
@@ -305,8 +307,8 @@ export class Session {
       ended: (end, uncertain) => this.#upstreamEnded(end, uncertain),
       released: () => {},
     })
-    this.#upstream = { hop, gone }
-    this.#stopBudget()
+    this.#upstream = { hop, gone, since: this.#shared.wheel.now() }
+    this.#budget.stop()
     if (this.down.paused) hop.pause(true)
     this.#outages?.over("upstream", { back: true, waiting: this.up.waiting })
     this.#awaitGate()
@@ -315,12 +317,9 @@ export class Session {
   }
 
   #awaitGate(): void {
-    const { rules, wheel } = this.#shared
-    this.#stopGate()
+    const { client, upstream } = CloseCode.noGate
     if (this.#dialect?.waits !== true) return
-    this.#stopGate = wheel.at(wheel.now() + rules.gateTimeout, () => {
-      this.#end("proxy", CloseCode.noGate.client, CloseCode.noGate.upstream)
-    })
+    this.#gate.after(this.#shared.rules.gateTimeout, () => this.#end("proxy", client, upstream))
   }
 
   #clientEnded(hop: Hop, end: CloseInfo, uncertain: Range | undefined): void {
@@ -341,17 +340,14 @@ export class Session {
     if (missed) this.#lose("client", end, uncertain)
     if (!lingers) return this.#end("client", undefined, CloseCode.toUpstream(end))
     if (missed && this.#fails(uncertain)) return this.#fail(uncertain)
-    const { wheel } = this.#shared
-    this.#stopLinger()
-    this.#stopLinger = wheel.at(wheel.now() + rules.linger, () =>
-      this.#end("client", undefined, CloseCode.toUpstream(rules.compat ? end : CloseCode.vanished)),
-    )
+    const goodbye = CloseCode.toUpstream(rules.compat ? end : CloseCode.vanished)
+    this.#linger.after(rules.linger, () => this.#end("client", undefined, goodbye))
   }
 
   #upstreamEnded(end: CloseInfo, uncertain: Range | undefined): void {
-    const { gone } = this.#upstream!
+    const { gone, since } = this.#upstream!
     this.#upstream = undefined
-    this.#stopGate()
+    this.#gate.stop()
     if (this.#endedBy !== undefined) {
       gone(this.#why, "local", false)
       return this.#checkOver()
@@ -366,7 +362,10 @@ export class Session {
     if (lost) this.#lose("upstream", end, uncertain)
     if (fails) return this.#fail(uncertain)
     if (!again) return this.#end("upstream", CloseCode.toClient(end))
-    this.#stopBudget = wheel.at(wheel.now() + rules.retryBudget, () => this.#end("upstream", CloseCode.gaveUp))
+    const now = wheel.now()
+    const stable = now - since >= rules.stableAfter
+    this.#giveUpAt = stable ? now + rules.retryBudget : (this.#giveUpAt ?? now + rules.retryBudget)
+    this.#budget.at(this.#giveUpAt, () => this.#end("upstream", CloseCode.gaveUp))
   }
 
   #fails(uncertain: Range | undefined): boolean {
@@ -457,9 +456,9 @@ export class Session {
     this.#endedBy = by
     const told = by === "client" ? upstream : client
     this.#why = told === undefined ? `${by} ended` : `${by} ended: ${CloseCode.told(told)}`
-    this.#stopLinger()
-    this.#stopGate()
-    this.#stopBudget()
+    this.#linger.stop()
+    this.#gate.stop()
+    this.#budget.stop()
     this.#unsettled = undefined
     this.#shared.closing(this)
     this.#outages?.over("client", { back: false, waiting: this.down.waiting })
@@ -485,5 +484,3 @@ export class Session {
     this.#onOver()
   }
 }
-
-const nothing = () => {}

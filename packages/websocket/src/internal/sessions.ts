@@ -39,7 +39,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     resumed: 0,
     refused: 0,
     turnedAway: { sessions: 0, memory: 0 },
-    open: () => sockets(registry.sessions()),
+    clients: () => registry.clients(),
     memory: () => ({ used: memory.used, limit }),
   }
   const registry = yield* Registry.make({
@@ -136,12 +136,3 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 })
 
 export type Sessions = Effect.Success<ReturnType<typeof make>>
-
-const sockets = (sessions: Iterable<Session>) => {
-  const open = { client: 0, upstream: 0 }
-  for (const session of sessions) {
-    open.client += session.clients
-    if (session.hasUpstream) open.upstream++
-  }
-  return open
-}

@@ -16,6 +16,32 @@ export interface Wheel {
   readonly at: (time: number, callback: () => void) => () => void
 }
 
+/** One deadline that may be put off or called off. */
+export class Deadline {
+  readonly #wheel: Wheel
+  #cancel: (() => void) | undefined
+
+  constructor(wheel: Wheel) {
+    this.#wheel = wheel
+  }
+
+  /** At that time in milliseconds; the one before is called off. */
+  at(time: number, callback: () => void): void {
+    this.#cancel?.()
+    this.#cancel = this.#wheel.at(time, callback)
+  }
+
+  /** After so many milliseconds. */
+  after(millis: number, callback: () => void): void {
+    this.at(this.#wheel.now() + millis, callback)
+  }
+
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+}
+
 /** A wheel that stops with the scope. A callback that throws is logged. */
 export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(function* () {
   const now = monotonic(yield* Clock.Clock)

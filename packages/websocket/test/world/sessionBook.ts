@@ -237,7 +237,8 @@ export class Book implements Around {
             frame: (frame) => {
               this.#settle(line)
               if (line.state !== "fenced" && this.#passes(line, frame.bytes())) {
-                line.from.accept(frame, readSize(line, this.plan), this.isClosing(line.chat))
+                const dying = line.wire?.proxy.readyState !== 1
+                line.from.accept(frame, readSize(line, this.plan), this.isClosing(line.chat), dying)
               }
               this.#log(`${line.name} [${line.state}] heard ${idOf(frame.bytes())} ${frame.size}`)
               listener.frame(frame)
@@ -335,10 +336,16 @@ export class Book implements Around {
     const known = silent ? { ...end, code: 1006, clean: false } : end
     chat.ends[hop] = known
     if (closing) return
-    const lost = Explain.isLoss(hop, known) || !known.clean || (hop === "upstream" && Explain.waits(this, chat, hop, known))
-    // Where others are, they get what waits.
-    if (lost && (range !== null || chat.way(hop).lines.size === 0)) this.#lost(chat, hop, range, known)
-    if (chat.way(hop).lines.size > 0) return
+    const lost =
+      Explain.isLoss(hop, known) || !known.clean || (hop === "upstream" && Explain.waits(this, chat, hop, known))
+    const way = chat.way(hop)
+    // Where others are, they get what waits, but for what is from before their time.
+    const alone = way.lines.size === 0
+    const missed = alone ? lost : way.abandoned.length > way.told || (lost && range !== null)
+    const stable = this.now() - line.openedAt >= 5000
+    if (hop === "upstream" && (stable || chat.flapsSince === undefined)) chat.flapsSince = this.now()
+    if (missed) this.#lost(chat, hop, lost ? range : null, known)
+    if (!alone) return
     Explain.ended(this, chat, hop, known)
   }
 
@@ -376,13 +383,15 @@ export class Book implements Around {
     if (away === undefined) return this.expect(false, () => `4: a receipt of ${chat.id} without an outage of ${hop}`)
     chat.away[hop] = undefined
     const { fail, replay } = { fail: plan.uncertain === "fail", replay: plan.uncertain === "replay" }
-    const waiting = chat.way(hop).waiting
+    const way = chat.way(hop)
+    const [waiting, abandoned] = [way.waiting, way.abandoned.length - way.told]
+    if (!told.back && chat.isShared && !closing) way.told = way.abandoned.length
     const range = away.range
     const due = {
       back: told.back,
       awayMillis: Math.round(this.now() - away.since),
       held: told.back ? (slow === undefined ? waiting : chat.waited[hop]) : 0,
-      lost: told.back || (chat.isShared && !closing) ? 0 : waiting,
+      lost: told.back ? 0 : closing || !chat.isShared ? waiting : abandoned,
       uncertain: range === null ? 0 : range[1] - range[0] + 1,
       range,
       outcome: fail ? "failed" : replay && told.back ? "replayed" : "dropped",

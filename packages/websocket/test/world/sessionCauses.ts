@@ -62,8 +62,8 @@ export const causes = (book: Book, chat: Chat): ReadonlyArray<string> => [
 
 const gone = ({ now, plan }: Book, { away, isShared }: Chat): boolean =>
   !isShared && away.client !== undefined && now() - away.client.since >= plan.linger
-const spent = ({ now, plan }: Book, { away }: Chat): boolean =>
-  away.upstream !== undefined && now() - away.upstream.since >= plan.retryBudget
+const spent = ({ now, plan }: Book, { away, flapsSince }: Chat): boolean =>
+  away.upstream !== undefined && now() - (flapsSince ?? Infinity) >= plan.retryBudget
 const gateless = ({ now }: Book, { gateSince }: Chat): boolean =>
   gateSince !== undefined && now() - gateSince >= gateTimeout
 

@@ -54,7 +54,11 @@ const open = (book: Book, chat: Chat): void => {
       line.frozenAt === undefined || line.paused ? undefined : Math.max(line.frozenAt, line.resumedAt, line.heardAt)
     by(`12: the death of ${line.name}`, deaf, plan.heartbeat + plan.heartbeatTimeout)
     const producer = chat.current(line.hop === "client" ? "upstream" : "client")
-    const stands = producer?.paused === true && line.way.held > 0 && chat.gatePassed
-    by(`11: the end of a stall of ${line.name}`, stands ? Math.max(line.movedAt, producer.pausedAt) : undefined, plan.stallTimeout * 1.5 + every)
+    const stands = producer?.paused === true && line.way.held > 0 && line.done < line.way.accepted && chat.gatePassed
+    by(
+      `11: the end of a stall of ${line.name}`,
+      stands ? Math.max(line.movedAt, producer.pausedAt) : undefined,
+      plan.stallTimeout * 1.5 + every,
+    )
   }
 }

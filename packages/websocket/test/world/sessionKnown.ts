@@ -17,3 +17,6 @@ export const fullBuffersWait = true
 
 /** One upstream for many: when it takes too much memory each client is lost twice, and the session is over for good. */
 export const evictionIsForever = true
+
+/** A peer that is not read, and dies, still gives away what Node has read ahead: 64 KiB each time, however full the buffer is. */
+export const deathsGiveAway = true

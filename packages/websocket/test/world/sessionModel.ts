@@ -43,6 +43,9 @@ export class Way {
   releasedBytes = 0
   /** Bytes and messages taken since it was full. */
   excess: ReadonlyArray<number> = []
+  /** Given up, because the only one who was to get it is gone; told of so many. */
+  readonly abandoned: Array<number> = []
+  told = 0
   readonly lines = new Set<Line>()
   readonly #around: Around
 
@@ -52,7 +55,7 @@ export class Way {
   }
 
   get waiting(): number {
-    return this.accepted - this.sent.size
+    return this.accepted - this.sent.size - this.abandoned.length
   }
   get held(): number {
     return this.accepted - this.released
@@ -68,7 +71,7 @@ export class Way {
   }
 
   /** Over, it holds nothing any more. */
-  accept(frame: Frame, readSize: number, closing: boolean): void {
+  accept(frame: Frame, readSize: number, closing: boolean, dying: boolean): void {
     const { expect, now, plan } = this.#around
     const seq = ++this.accepted
     this.acceptedAt.push(now())
@@ -80,6 +83,7 @@ export class Way {
     const full = !over && (this.held - 1 >= plan.bufferMessages || this.heldBytes - frame.size >= plan.bufferBytes)
     this.excess = full ? [...this.excess, frame.size] : []
     if (Known.goodbyesTakeEverything && closing) return
+    if (Known.deathsGiveAway && dying) return void (this.excess = [])
     const excess = this.excess.reduce((sum, size) => sum + size, 0)
     expect(
       this.excess.length <= 1 || excess <= readSize,
@@ -87,12 +91,21 @@ export class Way {
     )
   }
 
+  /** What somebody has got, others need not. */
+  got(line: Line): void {
+    if (line.done >= line.start) this.after = Math.max(this.after, line.done)
+    this.release()
+  }
+
   /** Up to where nobody needs it any more. */
   release(): void {
-    if (this.lines.size === 0) return
-    let done = Infinity
+    let done = this.lines.size === 0 ? this.after : Infinity
     for (const line of this.lines) done = Math.min(done, line.done)
-    while (this.released < done) this.releasedBytes += this.sizes[++this.released]!
+    while (this.released < Math.min(done, this.accepted)) {
+      this.releasedBytes += this.sizes[++this.released]!
+      if (!this.sent.has(this.released)) this.abandoned.push(this.released)
+    }
+    this.after = Math.max(this.after, this.released)
   }
 }
 
@@ -203,7 +216,7 @@ export class Line {
     this.way.sent.add(seq)
     if (this.#behind++ === 0) this.#behindSince = now()
     this.#behindBytes += frame.size
-    this.way.release()
+    this.way.got(this)
   }
 
   /** A barrier is as late as it may be. */
@@ -231,8 +244,8 @@ export class Line {
     this.#around.expect(at >= 0, () => `3: a Pong for ${mark} on ${this.name} that nobody asked for`)
     if (this.#marks.length >= 32) this.#behindSince = this.#around.now()
     this.#marks = this.#marks.slice(at + 1)
-    if (this.state === "current") this.confirmed = Math.max(this.confirmed, mark)
-    if (this.state === "current") this.way.release()
+    this.confirmed = Math.max(this.confirmed, mark)
+    this.way.got(this)
   }
 
   /** Nothing more is sent on it. */
@@ -241,7 +254,6 @@ export class Line {
     if (this.state === "new") this.onUsed()
     this.state = state
     if (!this.way.lines.delete(this)) return
-    if (this.way.lines.size === 0) this.way.after = this.done
     this.way.release()
   }
 }
@@ -285,6 +297,8 @@ export class Chat {
   gateId: string | undefined
   /** The proxy has listed it. */
   listed = false
+  /** The first loss of an upstream that has not been stable since. */
+  flapsSince: number | undefined
   gateSince: number | undefined
   gatePassed = false
   closingSince: number | undefined

@@ -19,7 +19,7 @@ import { Book } from "./sessionBook.ts"
 import { gateTimeout, handshakeTimeout } from "./sessionCauses.ts"
 import * as Deadlines from "./sessionDeadlines.ts"
 import * as Known from "./sessionKnown.ts"
-import type { Chat } from "./sessionModel.ts"
+import type { Chat, Line } from "./sessionModel.ts"
 import type { Plan } from "./sessionPlan.ts"
 import * as Stage from "./sessionStage.ts"
 
@@ -158,19 +158,29 @@ const arrives = Effect.fnUntraced(function* (
 ) {
   const { plan } = book
   const over = () => book.draining() || book.isClosing(chat)
-  let said: string | undefined
+  let [said, on]: [string | undefined, Line | undefined] = [undefined, undefined]
   let [patience, progress] = [24, ""]
-  while (patience-- > 0 && !over()) {
+  for (let tries = 0; patience-- > 0 && tries < 400 && !over(); tries++) {
     const now = chat.lines.map(({ confirmed, from, next }) => `${next} ${confirmed} ${from.accepted}`).join()
-    if (now !== progress) patience = 24
+    // What was not read could not be found dead before.
+    const frozen = chat.lines.some(({ frozenAt, state }) => frozenAt !== undefined && state === "current")
+    if (now !== progress || frozen) patience = 24
+    if (plan.mode !== "sender" && user.peer?.isOpen !== true) yield* stage.comeBack(user)
     progress = now
     if (Known.fullBuffersLock && plan.uncertain === "replay" && isLocked(chat)) return
     const there = by === "client" ? "upstream" : "client"
-    if (said === undefined && stage.line(user, by)?.state === "current") [said] = stage.say(user, by, 1, 100)
     const way = chat.way(there)
+    // What it was said on may have been dead already.
+    const seq = said === undefined ? undefined : way.numberOf(said, 0)
+    const gone = seq !== undefined && chat.reported[there].some(([first, last]) => first <= seq && seq <= last)
+    if ((seq === undefined && on?.state !== "current") || (gone && plan.uncertain !== "replay")) said = undefined
+    if (said === undefined) {
+      on = stage.line(user, by)
+      if (on?.state === "current") [said] = stage.say(user, by, 1, 100)
+    }
     const number = said === undefined ? undefined : way.numberOf(said, 0)
     if (number !== undefined && chat.lines.some(({ confirmed, hop }) => hop === there && confirmed >= number)) return
-    yield* Effect.sleep(patience > 20 ? 20 : 250)
+    yield* Effect.sleep(patience > 20 && !frozen ? 20 : 250)
   }
   book.expect(over(), () => `0: ${said ?? "a message"} of the ${by} of ${chat.id} does not arrive`)
 })
@@ -184,6 +194,7 @@ const end = Effect.fnUntraced(function* (book: Book, stage: Stage.Stage) {
   const { chat } = stage.wild
   if (chat === undefined || plan.ending === "proxy closes" || plan.mode === "receiver" || book.isClosing(chat)) return
   if (chat.isShared && plan.ending === "client closes") return
+  if (Known.fullBuffersLock && plan.uncertain === "replay" && isLocked(chat)) return
   const by = plan.ending === "client closes" ? "client" : "upstream"
   const [line, other] = [stage.line(stage.wild, by), chat.current(by === "client" ? "upstream" : "client")]
   if (line?.state !== "current" || line.peer?.isOpen !== true || other === undefined) return
