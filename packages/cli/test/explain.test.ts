@@ -27,8 +27,8 @@ A client may vanish for 60 s. Up to 1 MiB or 1,024 messages wait per direction.
 Both may be exceeded by one message or one read of 64 KiB. Then nothing is thrown away: who sends that way is not read any more, and feels it; while its client is away the upstream waits until that time is over.
 It comes back with the x-connection-id and the x-resume-token of its last 101, as x-reconnect-id and x-resume-token, and with the same Authorization and Origin; then what waited is delivered in order. Whatever is wrong about these is the same 404; more than 10 of them a second from one address, or 50 at once, are 429.
 The newest connection of a session wins: the one before is closed with 4409.
-Only who vanishes, falls silent or closes with 1001, 1012, 1013 or 1014 is waited for; any other goodbye ends the session. The upstream is told the close code of a client that says goodbye, and 1001 when it breaks the protocol, or when nobody came back.
-An upstream that vanishes, falls silent or closes with 1001, 1012, 1013 or 1014 is dialled again for 30 s, with pauses of random length, up to 100 ms at first and 5 s at last; then the client gets 1014. With any other code it ends the session: the client is told that code, or gets 404 when it comes back later.
+Only who vanishes, falls silent or closes with 1001 is waited for; any other goodbye ends the session. The upstream is told the close code of a client that says goodbye, and 1001 when it breaks the protocol, or when nobody came back.
+An upstream that vanishes, falls silent or closes with 1001, 1012, 1013 or 1014 is dialled again for 30 s, with pauses of random length, up to 100 ms at first and 5 s at last; then the client gets 1014. That time starts anew after a connection of 5 s. With any other code it ends the session: the client is told that code, or gets 404 when it comes back later.
 An upstream that refuses such a dial for good (3xx, 4xx but 408, 425 and 429) is 1008 for the client, one that chooses another subprotocol 1011; Retry-After is honoured.
 To the upstream every connection is new: it must know by itself what it had told its client before.
 Messages that were sent and not confirmed when a connection was lost are not sent again: each may be lost, none comes twice. They are counted and numbered in a receipt.
@@ -161,7 +161,7 @@ The log goes to stderr as lines for people, info and worse.
         { mode: "receiver" },
         [
           "all over one connection (from --mode).",
-          "A client that asks for another path than that of the URL gets 404.",
+          "A client that asks for another path than / or that of the URL gets 404.",
           "Up to 10,000 clients at a time;",
           "with no client there the upstream waits, for ever if it must.",
           "goes once to the first client that comes, live messages go to all;",

@@ -76,7 +76,9 @@ export interface Common<R = never> {
   readonly onUpstreamLoss?: "reconnect" | "close" | undefined
   /** Delays between the starts of dials to a lost upstream. Default: full jitter from 100 ms, doubling up to 5 s. */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
-  /** Total time for dialling a lost upstream; then the client gets 1014. Default `"30 seconds"`. */
+  /**
+   * Total time for dialling a lost upstream, until a connection lives for 5 seconds; then the client gets 1014. Default `"30 seconds"`.
+   */
   readonly upstreamRetryBudget?: Duration.Input | undefined
   /** Messages sent but not confirmed when a hop died: reported as dropped, sent again, or the session fails. Default `"drop"`. */
   readonly uncertain?: "drop" | "replay" | "fail" | undefined

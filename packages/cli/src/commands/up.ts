@@ -68,6 +68,7 @@ const run = Effect.fnUntraced(function* ({ sources, values }: Resolved<typeof Ta
       const door = yield* FrontDoor.listen({ listen: formatAddress(values.listen) })
       yield* FrontDoor.proxy(door, {
         upstream: `ws://${upstream.address}`,
+        upstreamRetryBudget: "1 hour", // with --chaos it is never up for long
         onBack: (receipt) => Effect.sync(() => tally.doubts?.receipt(receipt)),
         drainTimeout: "2 seconds",
       })

@@ -92,7 +92,7 @@ const upstreams = (settings: Settings): ReadonlyArray<Sentence> => {
     "With any other code it ends the session: the client is told that code, or gets 404 when it comes back later."
   return [
     "An upstream that vanishes, falls silent or closes with 1001, 1012, 1013 or 1014 is dialled again for " +
-      `${time(values["upstream-retry-budget"])}${from("upstream-retry-budget")}, ${pauses}; then the client gets 1014. ${others}`,
+      `${time(values["upstream-retry-budget"])}${from("upstream-retry-budget")}, ${pauses}; then the client gets 1014. That time starts anew after a connection of 5 s. ${others}`,
     "An upstream that refuses such a dial for good (3xx, 4xx but 408, 425 and 429) is 1008 for the client, one that chooses another " +
       "subprotocol 1011; Retry-After is honoured.",
     "To the upstream every connection is new: it must know by itself what it had told its client before.",

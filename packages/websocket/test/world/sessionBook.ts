@@ -19,10 +19,6 @@ export const dialNumber = "x-dial-no"
 type Verdict = "accept" | "refuse" | undefined
 
 export class Book implements Around {
-  static log: ((what: string) => void) | undefined
-  #log(what: string) {
-    Book.log?.(`@${this.now()} ${what}`)
-  }
   readonly plan: Plan
   readonly network: Network
   readonly wrong: Array<string> = []
@@ -160,7 +156,7 @@ export class Book implements Around {
     const { headers, remote } = it
     const before = this.verdict(headers)
     const known = this.chats.get(headers["x-reconnect-id"] ?? "")
-    if (known !== undefined) known.raced ||= known.arriving++ > 0
+    if (known !== undefined && known.arriving++ > 0) known.raced = true
     const arrived = () => {
       if (known !== undefined) known.arriving--
     }
@@ -240,17 +236,14 @@ export class Book implements Around {
                 const dying = line.wire?.proxy.readyState !== 1
                 line.from.accept(frame, readSize(line, this.plan), this.isClosing(line.chat), dying)
               }
-              this.#log(`${line.name} [${line.state}] heard ${idOf(frame.bytes())} ${frame.size}`)
               listener.frame(frame)
             },
             confirmed: (mark) => {
-              this.#log(`${line.name} pong ${mark}`)
               line.answered(mark)
               this.#settle(line)
               listener.confirmed?.(mark)
             },
             closed: (end) => {
-              this.#log(`${line.name} ended ${end.code} ${end.reason}`)
               this.#ended(line, end)
               listener.closed(end)
             },
@@ -261,31 +254,26 @@ export class Book implements Around {
       send: (frame) => {
         line.begin()
         const sent = inner.send(frame)
-        this.#log(`${line.name} send ${idOf(frame.bytes())} ${sent}`)
         if (sent) line.wrote(frame)
         return sent
       },
       barrier: (mark) => {
         line.begin()
         const sent = inner.barrier(mark)
-        this.#log(`${line.name} barrier ${mark} ${sent}`)
         line.asked(mark, sent)
         return sent
       },
       pause: () => {
-        this.#log(`${line.name} pause`)
         if (!line.paused) line.pausedAt = this.now()
         line.paused = true
         inner.pause()
       },
       resume: () => {
-        this.#log(`${line.name} resume`)
         line.paused = false
         line.resumedAt = this.now()
         inner.resume()
       },
       cut: () => {
-        this.#log(`${line.name} cut`)
         line.cutAt ??= this.now()
         const { bandwidth } = this.plan[line.hop]
         const may = line.troubled || bandwidth < 1e9 || line.state !== "current" || this.isClosing(line.chat)
@@ -293,7 +281,6 @@ export class Book implements Around {
         inner.cut()
       },
       close: (code, reason) => {
-        this.#log(`${line.name} close ${code} ${reason}`)
         this.#told(line, code, reason)
         return inner.close(code, reason)
       },
@@ -370,7 +357,6 @@ export class Book implements Around {
 
   /** The proxy reports an outage that is over. */
   receipt(told: typeof Receipt.Type): void {
-    this.#log(`receipt ${JSON.stringify(told)}`)
     this.receipts.push(told)
     const { plan } = this
     const chat = this.chats.get(told.session)

@@ -104,7 +104,7 @@ const fromUpstream = (book: Book, chat: Chat, said: string): boolean => {
   const end = chat.ends.upstream
   if (end === undefined) return false
   const { clean, code, reason } = end
-  if (said === "1014 upstream gone") return has(chat, "upstream") ? code === 1006 : book.isClosing(chat)
+  if (said === "1014 upstream gone") return code === 1006 || (chat.flapsSince !== undefined && book.isClosing(chat))
   if (!has(chat, "upstream")) return false
   return said === (clean ? `${code} ${reason}` : `${code} upstream broke the protocol: ${reason}`)
 }

@@ -165,7 +165,7 @@ const arrives = Effect.fnUntraced(function* (
     // What was not read could not be found dead before.
     const frozen = chat.lines.some(({ frozenAt, state }) => frozenAt !== undefined && state === "current")
     if (now !== progress || frozen) patience = 24
-    if (plan.mode !== "sender" && user.peer?.isOpen !== true) yield* stage.comeBack(user)
+    if (plan.mode !== "sender" && stage.line(user, "client")?.state !== "current") yield* stage.comeBack(user)
     progress = now
     if (Known.fullBuffersLock && plan.uncertain === "replay" && isLocked(chat)) return
     const there = by === "client" ? "upstream" : "client"
