@@ -1,4 +1,7 @@
 export * as Acceptor from "./Acceptor.ts"
+export * as Client from "./Client.ts"
+export * as ClientSchema from "./ClientSchema.ts"
+export * as ClientStream from "./ClientStream.ts"
 export * as Dialer from "./Dialer.ts"
 export * as Proxy from "./Proxy.ts"
 export * as Transport from "./Transport.ts"

@@ -144,6 +144,14 @@ export class Flow {
     this.#settle()
   }
 
+  /** Gives up the oldest message in memory. */
+  dropOldest(): void {
+    const oldest = this.#buffer.last - this.heldMessages + 1
+    for (const outlet of this.#outlets) outlet.next = Math.max(outlet.next, oldest + 1)
+    this.#release(oldest)
+    this.#settle()
+  }
+
   /** Nothing is sent on until it is unlocked. */
   lock(): void {
     this.#locked = true

@@ -19,6 +19,8 @@ export interface Options {
   /** Unsent bytes from which on it takes no more, if that is less than usual. */
   readonly bufferBytes: number
   readonly frame: (frame: Frame) => void
+  /** It can take more. */
+  readonly writable?: (() => void) | undefined
   /** The peer's library has answered a barrier. */
   readonly alive?: (() => void) | undefined
   /** Bytes of an unfinished message more, or fewer, than before. */
@@ -50,7 +52,8 @@ export class Hop {
 
   /** Sends it what waits, behind these messages of our own, and starts hearing it. */
   open(...first: ReadonlyArray<Frame>): void {
-    const { alive, beat, bufferBytes, ended, frame, outOf, released, transport, unfinished, wheel } = this.#options
+    const { alive, beat, bufferBytes, ended, frame, outOf, released, transport, unfinished, wheel, writable } =
+      this.#options
     for (const message of first) transport.send(message)
     outOf.attach(this.outlet)
     if (this.outlet.uncertain !== undefined) this.outlet.barrier() // what had waited is the first to be missed
@@ -64,6 +67,7 @@ export class Hop {
           const unsaid = this.#unsaid
           this.#unsaid = undefined
           if (unsaid !== undefined) this.say(unsaid)
+          writable?.()
           outOf.flush(this.outlet)
         },
         confirmed: (mark) => {

@@ -27,5 +27,8 @@ export const detached = (frame: Frame): Frame => {
 /** A text message. */
 export const text = (content: string): Frame => new Payload(true, new TextEncoder().encode(content))
 
+/** A binary message. */
+export const binary = (content: Uint8Array): Frame => new Payload(false, content)
+
 /** The content of a text message. */
 export const read = (frame: Frame): string => new TextDecoder().decode(frame.bytes())

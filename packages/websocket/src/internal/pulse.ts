@@ -29,7 +29,11 @@ export const start = (options: Options): (() => void) => {
   const { interval, onDead, paused, ping, timeout, transport, wheel } = options
   const taken = options.taken ?? (() => -transport.unsentBytes())
   let cancel = () => {}
+  const rest = () => {
+    cancel = wheel.at(wheel.now() + interval, ask)
+  }
   const ask = () => {
+    if (paused()) return rest() // its answers could not be heard, and it would soon owe too many
     const [asked, heard, before] = [wheel.now(), transport.heardBytes(), taken()]
     const stuck = transport.unsentBytes() > 0 // our Ping stands behind it
     // It may have fallen silent right behind its answer: so the next Ping does not wait for the end of the timeout.
@@ -43,6 +47,6 @@ export const start = (options: Options): (() => void) => {
     ping()
     cancel = wheel.at(asked + Math.min(interval, timeout), look)
   }
-  cancel = wheel.at(wheel.now() + interval, ask)
+  rest()
   return () => cancel()
 }

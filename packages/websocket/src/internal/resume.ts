@@ -28,12 +28,12 @@ export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: bo
 
   const back = Effect.fnUntraced(function* (upgrade: Upgrade, session: Session) {
     const principal = yield* authorize(upgrade)
+    const token = Redacted.value(yield* Entropy.token())
     // Once more: what it showed may be worth nothing by now.
     if (find(upgrade) !== session || session.binding !== bindingOf(principal, upgrade)) return yield* notFound(upgrade)
     if (session.protocol !== "" && !upgrade.protocols.includes(session.protocol)) {
       return yield* Effect.fail(Answers.offer(session.protocol))
     }
-    const token = Redacted.value(yield* Entropy.token())
     const turn = sessions.tokens.rotate(session, upgrade.headers[HeaderRules.resumeToken], token)
     const client = yield* accept(upgrade, session, {
       [HeaderRules.connectionId]: session.id,

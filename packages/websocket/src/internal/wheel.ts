@@ -59,11 +59,16 @@ export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(functio
       slots.delete(slot)
     }
   })
+  const next = () => {
+    let earliest = Number.POSITIVE_INFINITY
+    for (const slot of slots.keys()) earliest = Math.min(earliest, slot * tick)
+    return earliest
+  }
   const sleep = Effect.suspend(() => {
-    sleepsUntil = Number.POSITIVE_INFINITY
-    for (const slot of slots.keys()) sleepsUntil = Math.min(sleepsUntil, slot * tick)
+    sleepsUntil = next()
     const woken = Effect.callback<void>((resume) => {
       wake = () => resume(Effect.void)
+      if (next() < sleepsUntil) wake() // somebody came before there was anybody to wake
     })
     return Effect.raceFirst(woken, Effect.sleep(sleepsUntil - now()))
   })

@@ -1,0 +1,15 @@
+/**
+ * The kinds of event a client emits, as Schemas. Apart from `Client`, because Schemas are heavy and the browser's path must not carry
+ * them.
+ *
+ * @since 0.1.0
+ */
+import * as EventSchema from "@holdfast/core/EventSchema"
+import * as Schema from "effect/Schema"
+
+/** A connection was lost with messages sent and not confirmed; these are their numbers, from 1 per client. */
+export const Uncertain = EventSchema.define("Uncertain", {
+  first: Schema.Int,
+  last: Schema.Int,
+  outcome: Schema.Literals(["dropped", "replayed", "failed"]),
+})

@@ -1,0 +1,12 @@
+/**
+ * What a client receives as a Stream. Apart from `Client`, because Streams are heavy and the browser's path must not carry them.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type * as Client from "./Client.ts"
+
+/** What arrives, across reconnects; fails when the connection is over for good. One reader at a time. */
+export const messages = (client: Client.Shape): Stream.Stream<Client.Message, Client.ClientError> =>
+  Stream.fromPull(Effect.succeed(client.receive))
