@@ -39,7 +39,8 @@ export const median = (values: ReadonlyArray<number>): number => {
 export const ratio = (times: ReadonlyMap<string, ReadonlyArray<number>>, of: string, to: string): number =>
   median(times.get(of)!.map((time, round) => time / times.get(to)![round]!))
 
-const shuffled = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> =>
+/** In an order of its own each time. */
+export const shuffled = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> =>
   items
     .map((item) => [Math.random(), item] as const)
     .toSorted(([a], [b]) => a - b)

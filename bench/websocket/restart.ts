@@ -74,7 +74,9 @@ const round = async (sessions: number): Promise<Round> => {
   const [front, { address }] = await child("proxy", Number(port))
   const sockets: Array<WebSocket> = []
   while (sockets.length < sessions) {
-    const batch = Array.from({ length: Math.min(100, sessions - sockets.length) }, () => open(`ws://${String(address)}`))
+    const batch = Array.from({ length: Math.min(100, sessions - sockets.length) }, () =>
+      open(`ws://${String(address)}`),
+    )
     sockets.push(...(await Promise.all(batch)))
   }
   let resumed = 0
@@ -121,7 +123,9 @@ const main = async (sessions: number, rounds: number) => {
   }
   const took = median(results.map(({ tookMillis }) => tookMillis)) / 1000
   const p99 = median(results.map((result) => result.p99))
-  console.log(`median: all after ${took.toFixed(2)} s (goal 15 s), event loop delay p99 ${p99.toFixed(0)} ms (goal ${goal} ms)`)
+  console.log(
+    `median: all after ${took.toFixed(2)} s (goal 15 s), event loop delay p99 ${p99.toFixed(0)} ms (goal ${goal} ms)`,
+  )
 }
 
 const [role = "5000", port = "3"] = process.argv.slice(2)

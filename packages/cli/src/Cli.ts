@@ -48,7 +48,7 @@ export const run = (args: ReadonlyArray<string>): Effect.Effect<number> =>
     yield* Command.runWith(holdfast, { version: yield* version })(args)
     return 0
   }).pipe(
-    Effect.catch((failure) => Effect.map(Process.Process, ({ err }) => report(failure, err))),
+    Effect.catch((failure) => Effect.map(Process.Process, ({ err }) => report(failure, args, err))),
     Effect.provide(
       Layer.mergeAll(
         NodeServices.layer,
@@ -58,9 +58,14 @@ export const run = (args: ReadonlyArray<string>): Effect.Effect<number> =>
     ),
   )
 
-const report = (failure: Failure | CliError.CliError, err: (text: string) => void): number => {
+const report = (
+  failure: Failure | CliError.CliError,
+  args: ReadonlyArray<string>,
+  err: (text: string) => void,
+): number => {
   if (failure._tag === "NotFine") return 1
-  const message = failure._tag === "UsageError" || failure._tag === "RunError" ? failure.message : describe(failure)
+  const message =
+    failure._tag === "UsageError" || failure._tag === "RunError" ? failure.message : describe(failure, args)
   err(`holdfast: ${oneLine(message)}\n`)
   return failure._tag === "RunError" ? 1 : 2
 }

@@ -15,6 +15,7 @@ const refused = (args: string, err: string) =>
     assert.deepStrictEqual(answer, { code: 2, out: "", err: `holdfast: ${err}\n` }),
   )
 
+const duration = "a duration such as 250ms, 10s, 5m or 1h, at most 24d"
 const upstream = "expected a ws:// or wss:// URL without user name, password and #fragment"
 
 describe("a command line", () => {
@@ -46,7 +47,24 @@ describe("a command line", () => {
     ["proxy --upstream http://a", `--upstream: ${upstream}, got "http://a"`],
     ["proxy --lisen a:1", `unknown flag --lisen; did you mean "--listen"?`],
     ["proxy -x", "unknown flag -x"],
+    ["proxy --nope", "unknown flag --nope"],
     ["proxy --listen", "--listen: expected HOST:PORT such as 127.0.0.1:8080; port 0 takes a free one, got nothing"],
+    [
+      "proxy --listen --mode sender",
+      "--listen: expected HOST:PORT such as 127.0.0.1:8080; port 0 takes a free one, got nothing",
+    ],
+    [
+      "proxy --linger -5s",
+      `--linger: expected ${duration}, got "-5s", which was taken for a flag; such a value is written --linger=-5s`,
+    ],
+    ["proxy --upstream ws://a --linger=-5s", `--linger: expected ${duration}, got "-5s"`],
+    ["proxy --upstream ws://a --linger=", `--linger: expected ${duration}, got nothing`],
+    [
+      "proxy --upstream -ws://me:secret@a",
+      `--upstream: ${upstream}, got "-ws://***@a", which was taken for a flag; such a value is written --upstream=-ws://***@a`,
+    ],
+    ["up --rate -5", `--rate: expected a whole number from 1 to 10000, got "-5"`],
+    ["proxy ws://me:secret@a", `unexpected "ws://***@a"; the values of flags follow their flags`],
     ["proxy --listen a:1 --listen b:2", "--listen: given more than once"],
     ["proxy 8080", `unexpected "8080"; the values of flags follow their flags`],
     [
@@ -62,6 +80,11 @@ describe("a command line", () => {
       "status --admin ftp://a",
       `--admin: expected the URL of an admin listener such as http://127.0.0.1:9464, got "ftp://a"`,
     ],
+    [
+      "proxy --upstream ws://a --admin off --admin-token-file /none",
+      "--admin-token-file: needs --admin HOST:PORT, got off",
+    ],
+    ["up --admin off --admin-token-file /none", "--admin-token-file: needs --admin HOST:PORT, got off"],
     ["check-config", "expected proxy, up or status after holdfast check-config"],
     ["check-config gateway --config a", `expected proxy, up or status after holdfast check-config, got "gateway"`],
     ["check-config proxy", "--config is required"],

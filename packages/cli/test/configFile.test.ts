@@ -49,6 +49,7 @@ describe("a config file", () => {
         `config h.yaml: unknown key "max-mesage"; did you mean "max-message"?`,
       )
       assert.strictEqual(yield* refusal("colour: red"), `config h.yaml: unknown key "colour"`)
+      assert.strictEqual(yield* refusal("nope: 1"), `config h.yaml: unknown key "nope"`)
     }),
   )
 

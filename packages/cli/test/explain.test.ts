@@ -38,7 +38,8 @@ A crash of this proxy ends its sessions. This one process owns them: another ins
 Who is there and takes nothing of a full buffer for 20 s is closed with 4413, the other side with 1013.
 Every 15 s each peer is asked for a sign of life, and any byte is one; without any for 10 s it counts as vanished, unless it is not read.
 Pings and other control frames beyond 10 a second, or 50 at once, end a connection with 1008.
-Everything held, unsent or unfinished may take 256 MiB. From 80 % on new clients get 503; when it is full the session that holds most is closed with 1013, one with a missing side first.
+Everything held, unsent or unfinished, and what came before its connection was ready, may take 256 MiB. A message held counts with its payload and 512 bytes beside it. The process itself needs memory of its own on top.
+From 80 % of that on new clients get 503; when it is full the session that holds most is closed with 1013, one with a missing side first, or where many clients share one, the client that is furthest behind.
 Plain HTTP gets 426.
 The upstream learns of the client in x-forwarded-for, -proto and -host.
 Metrics, health and API are on http://127.0.0.1:9464, or on a free port when that one is taken, for this machine only.

@@ -28,6 +28,20 @@ export const echo = Effect.gen(function* () {
   return `ws://127.0.0.1:${port}`
 })
 
+/** A status and a body. */
+export type Answering = readonly [status: number, body: string]
+
+/** An HTTP server that answers these paths, and 404 to all others; the answer is its origin. */
+export const answering = (paths: Readonly<Record<string, Answering>>) =>
+  Effect.gen(function* () {
+    const http = createServer(({ url = "" }, response) => {
+      const [status, body] = paths[url] ?? [404, ""]
+      response.writeHead(status).end(body)
+    })
+    const port = yield* Effect.acquireRelease(listening(http), () => Effect.sync(() => http.closeAllConnections()))
+    return `http://127.0.0.1:${port}`
+  })
+
 /** A port that is taken until the scope closes. */
 export const taken = (port = 0) => {
   const server = createTcp()

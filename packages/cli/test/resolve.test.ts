@@ -281,6 +281,20 @@ describe("a combination that makes no sense", () => {
     }),
   )
 
+  it.effect("is a token for an admin listener that is off", () =>
+    Effect.gen(function* () {
+      const message = "--admin-token-file: needs --admin HOST:PORT, got off"
+      const given = { admin: "off", "admin-token-file": "t" }
+      assert.strictEqual(yield* refusal(given), message)
+      const up = yield* Effect.flip(Effect.provide(settingsOfUp(given), around({})))
+      assert.strictEqual(up.message, message)
+      assert.strictEqual(
+        yield* refusal({ admin: "off" }, { env: { HOLDFAST_ADMIN_TOKEN_FILE: "t" } }),
+        "HOLDFAST_ADMIN_TOKEN_FILE: needs --admin HOST:PORT, got off",
+      )
+    }),
+  )
+
   it.effect("is an admin listener that everybody can reach without a token", () =>
     Effect.gen(function* () {
       const message = "--admin: 0.0.0.0:9464 is not on loopback, so it needs --admin-token-file"

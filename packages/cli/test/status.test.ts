@@ -72,18 +72,47 @@ describe("holdfast status", () => {
     }),
   )
 
-  it.live("exits with 1 and one line when somebody else answers", () =>
+  const noAdmin = (origin: string, answered: string) => ({
+    code: 1,
+    stdout: "",
+    stderr:
+      `holdfast: ${origin}: this is no admin listener, ${answered}; ` +
+      "the one of holdfast proxy is on http://127.0.0.1:9464 unless it prints another\n",
+  })
+
+  it.live("exits with 1 and one line that names the default when the proxy's own port or somebody else answers", () =>
     Effect.gen(function* () {
-      const origin = (yield* Peers.echo).replace("ws:", "http:")
-      const { code, stderr, stdout } = yield* Program.ran(["status", "--admin", origin])
+      const { program } = yield* proxy()
+      const door = program.url("proxy").replace("ws:", "http:")
       assert.deepStrictEqual(
-        { code, stderr, stdout },
-        {
-          code: 1,
-          stdout: "",
-          stderr: `holdfast: ${origin}: /api/links answered something else than this version of holdfast does\n`,
-        },
+        yield* Program.ran(["status", "--admin", door]),
+        noAdmin(door, "/readyz?verbose answered 426, as a WebSocket port does"),
       )
+      const origin = (yield* Peers.echo).replace("ws:", "http:")
+      assert.deepStrictEqual(
+        yield* Program.ran(["status", "--admin", origin]),
+        noAdmin(origin, "/readyz?verbose answered 200, but not as one does"),
+      )
+    }),
+  )
+
+  it.live("exits with 1 and one line when what answers is of another version, or in trouble", () =>
+    Effect.gen(function* () {
+      const healthy: Peers.Answering = [200, "[+]apiserver ok\nreadyz check passed\n"]
+      const said = (origin: string) => Effect.map(Program.ran(["status", "--admin", origin]), ({ stderr }) => stderr)
+      const other = yield* Peers.answering({
+        "/readyz?verbose": healthy,
+        "/api/links": [200, "[{}]"],
+        "/api/sessions": [200, "[]"],
+      })
+      assert.strictEqual(
+        yield* said(other),
+        `holdfast: ${other}: /api/links answered something else than this version of holdfast does\n`,
+      )
+      const stranger = yield* Peers.answering({ "/readyz?verbose": healthy })
+      assert.strictEqual(yield* said(stranger), noAdmin(stranger, "/api/links answered 404").stderr)
+      const sick = yield* Peers.answering({ "/readyz?verbose": [502, ""] })
+      assert.strictEqual(yield* said(sick), `holdfast: ${sick}: /readyz?verbose answered 502\n`)
     }),
   )
 

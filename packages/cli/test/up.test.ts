@@ -33,6 +33,15 @@ describe("holdfast up", () => {
     }),
   )
 
+  it.live("says last that it stopped, also when it drained within the second in which events wait to be logged", () =>
+    Effect.gen(function* () {
+      for (const time of ["300ms", "2s"]) {
+        const { stderr } = yield* Program.ran(["up", "--for", time])
+        assert.deepStrictEqual(stderr.match(/Draining|Drained|stopped/g), ["Draining", "Drained", "stopped"], time)
+      }
+    }),
+  )
+
   it.live("ends cleanly at SIGINT", () =>
     Effect.gen(function* () {
       const program = yield* Program.start(["up"])

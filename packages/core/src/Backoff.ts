@@ -58,7 +58,7 @@ export const full = (options?: {
 export const resetWhenStable: {
   (stable: Duration.Input): <O, I, E, R>(self: Schedule.Schedule<O, I, E, R>) => Schedule.Schedule<O, I, E, R>
   <O, I, E, R>(self: Schedule.Schedule<O, I, E, R>, stable: Duration.Input): Schedule.Schedule<O, I, E, R>
-} = dual(2, <O, I, E, R>(self: Schedule.Schedule<O, I, E, R>, stable: Duration.Input): Schedule.Schedule<O, I, E, R> =>
+} = /* @__PURE__ */ dual(2, <O, I, E, R>(self: Schedule.Schedule<O, I, E, R>, stable: Duration.Input): Schedule.Schedule<O, I, E, R> =>
   Schedule.fromStep(
     Effect.map(Effect.context<R>(), (context) => {
       const enough = Duration.toMillis(Duration.fromInputUnsafe(stable))

@@ -14,7 +14,7 @@ export class Entropy extends Context.Reference<{
   /** Fresh random bytes. Plain. */
   readonly bytes: (count: number) => Uint8Array
 }>("@holdfast/core/Entropy", {
-  defaultValue: () => ({ bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) }),
+  defaultValue: () => ({ bytes: pooled() }),
 }) {}
 
 /** A short id for people and logs, in lower case hex. Default `8` bytes. */
@@ -48,7 +48,40 @@ const seeded = (seed: number): { readonly bytes: (count: number) => Uint8Array }
   return { bytes: (count) => Uint8Array.from({ length: count }, () => next() & 0xff) }
 }
 
-const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+// The system's source costs as much for a few bytes as for a thousand. What was given away is not kept.
+const pooled = () => {
+  const pool = new Uint8Array(1024)
+  let used = pool.length
+  return (count: number): Uint8Array => {
+    if (count > pool.length) return crypto.getRandomValues(new Uint8Array(count))
+    if (used + count > pool.length) {
+      crypto.getRandomValues(pool)
+      used = 0
+    }
+    const taken = pool.slice(used, used + count)
+    pool.fill(0, used, (used += count))
+    return taken
+  }
+}
 
-const toBase64Url = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes)).replace(/[+/=]/g, (char) => (char === "+" ? "-" : char === "/" ? "_" : ""))
+const digits = "0123456789abcdef"
+
+const toHex = (bytes: Uint8Array): string => {
+  let hex = ""
+  for (const byte of bytes) hex += digits[byte >> 4]! + digits[byte & 15]!
+  return hex
+}
+
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+// RFC 4648 5, without padding.
+const toBase64Url = (bytes: Uint8Array): string => {
+  let text = ""
+  for (let at = 0; at < bytes.length; at += 3) {
+    const [first = 0, second = 0, third = 0] = [bytes[at], bytes[at + 1], bytes[at + 2]]
+    text += letters[first >> 2]! + letters[((first & 3) << 4) | (second >> 4)]!
+    if (at + 1 < bytes.length) text += letters[((second & 15) << 2) | (third >> 6)]!
+    if (at + 2 < bytes.length) text += letters[third & 63]!
+  }
+  return text
+}

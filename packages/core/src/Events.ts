@@ -80,8 +80,8 @@ export const layer = (options?: Options): Layer.Layer<never> =>
  * Logs the events of the hub until the scope closes: what went wrong as warnings, drains as info, the rest as debug. At most one
  * line a second for each kind of event and target; it says how many there were.
  */
-export const layerLog: Layer.Layer<never> = Layer.effectDiscard(
-  Effect.gen(function* () {
+export const layerLog: Layer.Layer<never> = /* @__PURE__ */ Layer.effectDiscard(
+  /* @__PURE__ */ Effect.gen(function* () {
     const events = yield* Events
     let last = events.history().at(-1)?.id ?? 0
     const write = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {

@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type * as Connectivity from "./Connectivity.ts"
 import type * as EventSchema from "./EventSchema.ts"
 import type { LinkError } from "./internal/linkError.ts"
@@ -99,9 +99,11 @@ export const make = <A, E, R>(
   options: Options<A, E, R>,
 ): Effect.Effect<Link<A, E>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
-    Effect.acquireRelease(
-      Effect.sync(() => new Supervisor(options, context)),
-      (link) => link.close,
+    Effect.uninterruptible(
+      Effect.flatMap(Effect.scope, (scope) => {
+        const link = new Supervisor(options, context)
+        return Effect.as(Scope.addFinalizerExit(scope, closing(link)), link)
+      }),
     ),
   )
 
@@ -129,6 +131,9 @@ export const lostEffect =
 export const waitForReady: {
   (atMost: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, atMost: Duration.Input): Effect.Effect<A, E, R>
-} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, atMost: Duration.Input): Effect.Effect<A, E, R> =>
+} = /* @__PURE__ */ dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, atMost: Duration.Input): Effect.Effect<A, E, R> =>
   Effect.provideService(self, Patience.Patience, Duration.toMillis(Duration.fromInputUnsafe(atMost))),
 )
+
+// Made here, so that it keeps nothing of what was needed to make the link; `Effect.acquireRelease` would, and there may be very many.
+const closing = (link: { readonly close: Effect.Effect<void> }) => () => link.close

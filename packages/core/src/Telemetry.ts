@@ -85,4 +85,4 @@ export const registerUnsafe = (context: Context.Context<never>, probe: Probe): (
 }
 
 /** A list of its own, for tests and for several programs in one process. */
-export const layer: Layer.Layer<never> = Layer.sync(Telemetry, make)
+export const layer: Layer.Layer<never> = /* @__PURE__ */ Layer.sync(Telemetry, make)

@@ -82,6 +82,8 @@ export class Acceptor extends Context.Service<
     readonly address: string
     /** Larger messages end with 1009, in bytes. */
     readonly maxMessage: number
+    /** Bytes that clients have sent which have no answer yet. */
+    readonly earlyBytes: () => number
     /**
      * Handles every client in a fiber of its own, interrupted when the client leaves before its answer. Once the scope closes
      * nobody new is let in, and handshakes under way get 503; plain requests under way go on, and are the handler's to end.

@@ -13,3 +13,12 @@ export const Uncertain = EventSchema.define("Uncertain", {
   last: Schema.Int,
   outcome: Schema.Literals(["dropped", "replayed", "failed"]),
 })
+
+/**
+ * Messages that wait were given up: the buffer was full and its policy drops, the client is over, or their session is. Told at most
+ * once a second.
+ */
+export const Dropped = EventSchema.define("Dropped", {
+  messages: Schema.Int,
+  why: Schema.Literals(["full", "over", "session"]),
+})

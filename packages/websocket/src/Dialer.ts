@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
+import { dial } from "#dial"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Ws from "./internal/ws.ts"
 import type * as Transport from "./Transport.ts"
 
 /** Trust and identity of the dialling side, as PEM. */
@@ -34,4 +34,4 @@ export interface Target {
 export class Dialer extends Context.Reference<{
   /** Opens a WebSocket that is cut when the scope closes. No timeout of its own. */
   readonly dial: (target: Target) => Effect.Effect<Transport.Transport, Transport.TransportError, Scope.Scope>
-}>("@holdfast/websocket/Dialer", { defaultValue: () => ({ dial: Ws.dial }) }) {}
+}>("@holdfast/websocket/Dialer", { defaultValue: () => ({ dial }) }) {}

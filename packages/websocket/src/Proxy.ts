@@ -110,7 +110,7 @@ export interface Common<R = never> {
   readonly maxDials?: number | undefined
   /** Plain HTTP on the acceptor: 426, or on to the upstream's origin. Default `"refuse"`. */
   readonly http?: "refuse" | "forward" | undefined
-  /** With `"forward"`: an upstream from which nothing comes for this long, before it answers, is 504. Default `"1 minute"`. */
+  /** With `"forward"`: a request of which nothing moves for this long ends, before its answer with 504. Default `"1 minute"`. */
   readonly httpTimeout?: Duration.Input | undefined
   /** Append `x-forwarded-for`, `-proto` and `-host`. Default `true`. */
   readonly forwarded?: boolean | undefined

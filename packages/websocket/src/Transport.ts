@@ -60,6 +60,8 @@ export interface Transport {
    * sent, because the connection is over or the peer owes 32 answers.
    */
   readonly barrier: (mark: number) => boolean
+  /** `false`: the platform sends no Pings, as in browsers; `barrier` asks nobody, and silence says nothing of the peer. */
+  readonly pings?: false
   /** Bytes received so far, of any kind: while it grows the peer lives. */
   readonly heardBytes: () => number
   /** Stops reading, so that the peer feels it. Its close and its pings are not seen meanwhile; one read may still arrive. */

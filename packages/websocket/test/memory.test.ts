@@ -16,7 +16,8 @@ const book = (...loads: ReadonlyArray<Load>) => {
   const sessions = new Set<Session>()
   const add = ({ detached = false, held = 0, unsent = 0 }: Load) => {
     const at = sessions.size
-    const known: Pick<Session, "bytes" | "unsentBytes" | "isDetached" | "isClosing" | "evict"> = {
+    const known: Pick<Session, "heldMessages" | "bytes" | "unsentBytes" | "isDetached" | "isClosing" | "evict"> = {
+      heldMessages: 0,
       bytes: held + unsent,
       unsentBytes: unsent,
       isDetached: detached,
@@ -30,7 +31,7 @@ const book = (...loads: ReadonlyArray<Load>) => {
     up.messages++
   }
   loads.forEach(add)
-  const memory = new Memory({ limit: 1000, up, down, wheel, sessions: () => sessions })
+  const memory = new Memory({ limit: 1000, up, down, wheel, sessions: () => sessions, early: () => 0 })
   memory.watch()
   return { wheel, up, down, memory, evicted, sessions }
 }

@@ -9,18 +9,18 @@ const started = (
 ) => {
   const [wheel, transport, told] = [new FakeWheel(), new FakeTransport(), [] as Array<string>]
   const state = { paused: false }
-  const stop = Pulse.start({
-    ...beat,
+  const pulse = new Pulse.Pulse({
+    beat,
     wheel,
     transport,
     ping: () => {
       told.push(`ping at ${wheel.now()}`)
       onPing(transport)
     },
-    paused: () => state.paused,
+    isPaused: () => state.paused,
     onDead: () => told.push(`dead at ${wheel.now()}`),
   })
-  return { wheel, transport, told, state, stop }
+  return { wheel, transport, told, state, stop: () => pulse.stop() }
 }
 
 describe("the pulse", () => {

@@ -14,17 +14,14 @@ const registry = Effect.fnUntraced(function* (count: number, obey: (index: numbe
   const made = yield* Registry.make(options).pipe(Scope.provide(scope))
   const told: Array<number | string> = []
   const sessions = Array.from({ length: count }, (_, index): Session => {
-    const known: Pick<Session, "row" | "shutdown" | "cut" | "clients" | "receipts"> = {
-      row: () => ({
-        _tag: "Session",
-        id: `${index}`,
-        state: "Active",
-        clientConnected: true,
-        upstreamState: "Ready",
-        bufferedMessages: 0,
-        bufferedBytes: 0,
-        resumes: 0,
-      }),
+    type Known = "label" | "state" | "upstreamState" | "heldMessages" | "bytes" | "resumes" | "receipts"
+    const known: Pick<Session, Known | "shutdown" | "cut" | "clients"> = {
+      label: `${index}`,
+      state: "Active",
+      upstreamState: () => "Ready",
+      heldMessages: 0,
+      bytes: 0,
+      resumes: 0,
       clients: index < attended ? 1 : 0,
       receipts: [],
       shutdown: () => {
@@ -139,9 +136,9 @@ describe("the places", () => {
     Effect.gen(function* () {
       const { made } = yield* registry(1, () => true)
       assert.strictEqual(made.admitted(), 1)
-      made.resized(3)
+      for (const left of [1, 2, 3]) made.resized(1, left)
       assert.strictEqual(made.admitted(), 3)
-      made.resized(-3)
+      for (const left of [2, 1, 0]) made.resized(-1, left)
       assert.strictEqual(made.admitted(), 1)
     }).pipe(fresh),
   )

@@ -61,6 +61,9 @@ export const problemOfAdmin = ({
   values,
 }: Resolved<Pick<typeof Tables.proxy, "admin" | "admin-token-file">>): UsageError | undefined => {
   const { admin, "admin-token-file": token } = values
+  if (admin === "off" && token !== undefined) {
+    return new UsageError({ message: `${sources["admin-token-file"].where}: needs --admin HOST:PORT, got off` })
+  }
   if (admin === "off" || isLoopback(admin) || token !== undefined) return undefined
   const message = `${sources.admin.where}: ${formatAddress(admin)} is not on loopback, so it needs --admin-token-file`
   return new UsageError({ message })

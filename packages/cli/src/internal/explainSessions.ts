@@ -139,8 +139,10 @@ const limits = (settings: Settings): ReadonlyArray<Sentence> => {
     `Every ${time(values.heartbeat)}${from("heartbeat")} each peer is asked for a sign of life, and any byte is one; without any for ` +
       `${time(values["heartbeat-timeout"])}${from("heartbeat-timeout")} it counts as vanished, unless it is not read.`,
     "Pings and other control frames beyond 10 a second, or 50 at once, end a connection with 1008.",
-    `Everything held, unsent or unfinished may take ${size(values.memory)}${from("memory")}. From 80 % on new clients get 503; when it ` +
-      "is full the session that holds most is closed with 1013, one with a missing side first.",
+    `Everything held, unsent or unfinished, and what came before its connection was ready, may take ${size(values.memory)}${from("memory")}. ` +
+      "A message held counts with its payload and 512 bytes beside it. The process itself needs memory of its own on top.",
+    "From 80 % of that on new clients get 503; when it is full the session that holds most is closed with 1013, one with a missing side first, " +
+      "or where many clients share one, the client that is furthest behind.",
   ]
 }
 

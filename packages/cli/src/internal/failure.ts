@@ -20,7 +20,11 @@ export class NotFine extends Schema.TaggedError<NotFine>("holdfast/NotFine")("No
 export type Failure = UsageError | RunError | NotFine
 
 /** What was given, as it stands in a message. */
-export const got = (raw: unknown): string => (raw === "" ? "nothing" : (JSON.stringify(raw) ?? String(raw)))
+export const got = (raw: unknown): string => (raw === "" ? "nothing" : (JSON.stringify(shown(raw)) ?? String(raw)))
+
+/** What was given, but for what goes to no log: a URL may hold a password. */
+export const shown = (raw: unknown): unknown =>
+  typeof raw === "string" ? raw.replace(/\/\/[^/@]*@/, "//***@").replace(/\?.*$/, "?***") : raw
 
 /** One line whatever is in it, without the control characters that a terminal would obey. */
 export const oneLine = (text: string): string =>

@@ -56,17 +56,20 @@ export interface Program<R> {
 }
 
 /** Runs a program to its end. */
-export const run = <R>(program: Program<R>) =>
-  live(program).pipe(
-    Effect.scoped,
-    Effect.provide(
-      Events.layerLog.pipe(
-        Layer.provideMerge(Layer.merge(Events.layer(), Telemetry.layer)),
-        Layer.provideMerge(Logs.layer(program.log)),
-      ),
-    ),
-  )
+export const run = Effect.fnUntraced(
+  function* <R>(program: Program<R>) {
+    const served = yield* live(program).pipe(Effect.scoped, Effect.provide(watched()))
+    if (Option.isNone(served)) return
+    // The last events are in the log only now, and this is its last line.
+    yield* Effect.logInfo("stopped")
+    yield* served.value
+  },
+  (effect, { log }) => Effect.provide(effect, Logs.layer(log)),
+)
 
+const watched = () => Events.layerLog.pipe(Layer.provideMerge(Layer.merge(Events.layer(), Telemetry.layer)))
+
+/** How it went when it was told to stop; nothing when that was before it served. */
 const live = Effect.fnUntraced(function* <R>(program: Program<R>) {
   const process = yield* Process.Process
   const signals = yield* process.signals({ hangUp: program.hangUp })
@@ -78,7 +81,7 @@ const live = Effect.fnUntraced(function* <R>(program: Program<R>) {
 
   const start = Scope.provide(program.start({ admin, signals }), scope)
   const started = yield* Effect.raceFirst(Effect.asSome(start), Effect.as(stopped, Option.none<Started>()))
-  if (Option.isNone(started)) return
+  if (Option.isNone(started)) return Option.none()
   const { finish = Effect.void, listeners, until = Effect.never } = started.value
   Object.assign(readiness, { ok: true, why: "" })
   process.out([...listeners.map(([name, url]) => `listening ${name} ${url}\n`), "ready\n"].join(""))
@@ -88,9 +91,7 @@ const live = Effect.fnUntraced(function* <R>(program: Program<R>) {
   const finished = yield* Effect.exit(finish)
   yield* Effect.sleep(program.drainDelay)
   yield* Scope.close(scope, Exit.void)
-  yield* Effect.yieldNow // what was said last is logged by another fiber
-  yield* Effect.logInfo("stopped")
-  yield* finished
+  return Option.some(finished)
 })
 
 const listenAdmin = Effect.fnUntraced(function* <R>({ admin }: Program<R>) {

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { oneLine, RunError } from "./failure.ts"
+import * as Tables from "./tables.ts"
 
 const { _tag: _link, ...link } = TelemetrySchema.LinkRow.fields
 const { _tag: _session, ...session } = TelemetrySchema.SessionRow.fields
@@ -35,12 +36,15 @@ const http = Layer.unwrap(
   ),
 )
 
+const readyz = "/readyz?verbose"
+
 /** Asks it. */
 export const ask = Effect.fnUntraced(function* (
   admin: string,
   token: Redacted.Redacted<string> | undefined,
 ): Effect.fn.Return<Report, RunError, HttpClient.HttpClient> {
-  const [status, verbose] = yield* get(admin, "/readyz?verbose", token, [200, 503])
+  const [status, verbose] = yield* get(admin, readyz, token, [200, 503])
+  if (!isHealth(verbose)) return yield* noAdmin(admin, `${readyz} answered ${status}, but not as one does`)
   const [, links] = yield* get(admin, "/api/links", token, [200])
   const [, sessions] = yield* get(admin, "/api/sessions", token, [200])
   return {
@@ -94,14 +98,21 @@ const get = Effect.fnUntraced(function* (
     Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.fail(failed(admin, "no answer in 5 s")) }),
   )
   const answer = yield* asked
-  if (fine.includes(answer[0])) return answer
-  return yield* failed(
-    admin,
-    `${path} answered ${answer[0]}${answer[0] === 401 ? "; give its token with --token-file" : ""}`,
-  )
+  const [status] = answer
+  if (fine.includes(status)) return answer
+  const answered = `${path} answered ${status}`
+  if (status === 401) return yield* failed(admin, `${answered}; give its token with --token-file`)
+  if (status === 403 || status >= 500) return yield* failed(admin, answered)
+  return yield* noAdmin(admin, `${answered}${status === 426 ? ", as a WebSocket port does" : ""}`)
 })
 
 const failed = (admin: string, why: string) => new RunError({ message: `${admin}: ${why}` })
+
+const noAdmin = (admin: string, answered: string) =>
+  failed(
+    admin,
+    `this is no admin listener, ${answered}; the one of holdfast proxy is on ${Tables.status.admin.default} unless it prints another`,
+  )
 
 // What `fetch` throws says nothing; the reason is at the bottom of its causes.
 const whyNot = (error: unknown): string => {
@@ -122,6 +133,8 @@ const decode = <A>(admin: string, path: string, schema: Schema.Codec<A, unknown>
   Schema.decodeUnknownEffect(Schema.fromJsonString(schema))(text).pipe(
     Effect.mapError(() => failed(admin, `${path} answered something else than this version of holdfast does`)),
   )
+
+const isHealth = (verbose: string): boolean => /^readyz check (?:passed|failed)$/m.test(verbose)
 
 // The lines of `/readyz?verbose`: `[+]proxy ok`, `[-]program failed: shutting down`, and a summary.
 const checksIn = (verbose: string): Report["checks"] =>

@@ -69,13 +69,9 @@ const find = (
 const decode = (found: Found | undefined, setting: Setting<unknown>): Effect.Effect<unknown, UsageError> => {
   if (found === undefined) return Effect.succeed(undefined)
   const value = setting.decode(found.raw)
-  const message = `${found.where}: expected ${setting.expected}, got ${got(shown(found.raw))}`
+  const message = `${found.where}: expected ${setting.expected}, got ${got(found.raw)}`
   return Option.isSome(value) ? Effect.succeed(value.value) : Effect.fail(new UsageError({ message }))
 }
-
-// A URL may hold a password, and an error goes to logs.
-const shown = (raw: unknown): unknown =>
-  typeof raw === "string" ? raw.replace(/\/\/[^/@]*@/, "//***@").replace(/\?.*$/, "?***") : raw
 
 const missing = (flag: string, { expected }: Setting<unknown>) =>
   new UsageError({

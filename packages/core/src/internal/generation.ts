@@ -14,6 +14,8 @@ export class Generation<out A> {
   readonly connection: A
   readonly scope: Scope.Closeable
   readyAt = 0
+  /** The attempt it came from is over. */
+  settled = false
   holders = 0
   ended: LinkError | undefined
   /** Calls back when the last holder leaves; only a draining generation cares. */
@@ -49,6 +51,11 @@ export class Generation<out A> {
         return Fiber.interrupt(fiber)
       }),
     )
+  }
+
+  /** Runs the effect until the connection is gone. */
+  fork(effect: Effect.Effect<void>): Effect.Effect<unknown> {
+    return Effect.forkIn(effect, this.scope, { startImmediately: true })
   }
 
   /** From now on nobody gets it. `false` when it had ended before. */

@@ -6,11 +6,19 @@ import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Backoff from "../Backoff.ts"
+
+/** The options of a link that are about its pace; looked at when they are needed. */
+export interface Pace<in I> {
+  readonly backoff?: Schedule.Schedule<unknown, I> | undefined
+  readonly hurry?: Duration.Input | undefined
+}
+
+const defaultBackoff = Backoff.grpc()
 
 /** The pace of one link. */
 export class Pacer<in I> {
-  readonly #backoff: Schedule.Schedule<unknown, I>
-  readonly #hurry: number
+  readonly #of: Pace<I>
   readonly #clock: Clock.Clock
   #step: Step<I> | undefined
   #lastStart = Number.NEGATIVE_INFINITY
@@ -18,10 +26,9 @@ export class Pacer<in I> {
   #mayHurry = false
   #asked = false
 
-  constructor(backoff: Schedule.Schedule<unknown, I>, hurry: Duration.Input, clock: Clock.Clock) {
+  constructor(of: Pace<I>, clock: Clock.Clock) {
     this.#clock = clock // schedules go by the calendar: some mean a time of day
-    this.#backoff = backoff
-    this.#hurry = Duration.toMillis(Duration.fromInputUnsafe(hurry))
+    this.#of = of
   }
 
   /** An attempt starts. */
@@ -55,7 +62,7 @@ export class Pacer<in I> {
       let delay: Duration.Duration
       // Once more if the past was forgotten meanwhile: this failure is then the first.
       do {
-        step = this.#step ??= yield* Schedule.toStep(this.#backoff)
+        step = this.#step ??= yield* Schedule.toStep(this.#of.backoff ?? defaultBackoff)
         delay = (yield* step(this.#clock.currentTimeMillisUnsafe(), input))[1]
       } while (this.#step !== step)
       this.#due = this.#lastStart + Duration.toMillis(delay)
@@ -66,7 +73,9 @@ export class Pacer<in I> {
   /** The earliest start of the next attempt. */
   due(hurried: boolean): number {
     if (this.#asked) return Number.NEGATIVE_INFINITY
-    return hurried && this.#mayHurry ? Math.min(this.#due, this.#lastStart + this.#hurry) : this.#due
+    if (!hurried || !this.#mayHurry) return this.#due
+    const hurry = Duration.toMillis(Duration.fromInputUnsafe(this.#of.hurry ?? "250 millis"))
+    return Math.min(this.#due, this.#lastStart + hurry)
   }
 
   /** Somebody asks for an attempt now, whatever else is found out before it starts. */

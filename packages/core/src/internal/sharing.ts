@@ -166,12 +166,14 @@ export class Sharing<K, A, E, R> implements LinkMap<K, A, E> {
         const attempting = dial(
           {
             connect: Effect.suspend(() => connect(key)),
-            lost,
             connectTimeout,
-            context: this.#context,
             timeout: () => Effect.fail((timeout = LinkErrors.connectTimeout(entry.target))),
-            gone: (generation, why, reason) => this.#gone(entry, generation, why, reason),
-            run: (effect) => void this.#run(effect),
+            reached: (generation) =>
+              lost?.(
+                generation.connection,
+                (why, reason) => this.#gone(entry, generation, why, reason),
+                (effect) => void this.#run(generation.fork(effect)),
+              ),
           },
           scope,
         )

@@ -10,13 +10,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import * as Backoff from "../Backoff.ts"
 import type * as Connectivity from "../Connectivity.ts"
 import type { Link, Options } from "../Link.ts"
 import { Broadcast } from "./broadcast.ts"
 import * as Classify from "./classify.ts"
 import { Closings } from "./closings.ts"
-import { dial, failure, type Dialling } from "./dial.ts"
+import { dial, failure } from "./dial.ts"
 import * as Ending from "./ending.ts"
 import type { Generation } from "./generation.ts"
 import * as LinkErrors from "./linkError.ts"
@@ -29,8 +28,6 @@ import { judge, lastError } from "./verdict.ts"
 import { Waiters } from "./waiters.ts"
 
 const millis = (input: Duration.Input) => Duration.toMillis(Duration.fromInputUnsafe(input))
-
-const defaultBackoff = Backoff.grpc()
 
 /** A link that has not dialled yet, unless it is eager. There may be very many, so what is rarely needed is made when needed. */
 export class Supervisor<A, E, R> implements Link<A, E> {
@@ -66,7 +63,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     this.#options = options
     this.#context = context
     this.#clock = Context.get(context, Clock.Clock)
-    this.#pacer = new Pacer(options.backoff ?? defaultBackoff, options.hurry ?? "250 millis", this.#clock)
+    this.#pacer = new Pacer(options, this.#clock)
     this.#report = new Reporter(context, options.program ?? "app", this.target)
     if (options.eager === true) this.begin()
   }
@@ -244,24 +241,19 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       const scope = Scope.makeUnsafe()
       const started = this.#now()
       let late: LinkError | undefined
-      let settled = false
       const timeout = () => Effect.fail((late = LinkErrors.connectTimeout(this.target)))
       this.#pacer.began(started)
       this.#attempting = true
       this.#resumed = false
       if (this.#current === undefined) this.#move("Connecting")
       const attempt = this.#report.connecting()
-      const { connect, connectTimeout, lost } = this.#options
-      const gone: Dialling<A, E, R>["gone"] = (generation, why, reason, again) => {
-        if (again === false && !settled && generation.ended === undefined) this.#ending = "noUse"
-        this.#gone(generation, why, reason, again)
-      }
-      const run = (effect: Effect.Effect<unknown>) => void this.#run(effect)
-      const attempting = dial({ connect, context: this.#context, lost, connectTimeout, timeout, gone, run }, scope)
+      const { connect, connectTimeout } = this.#options
+      let made: Generation<A> | undefined
+      const reached = (generation: Generation<A>) => this.#reached((made = generation))
+      const attempting = dial({ connect, connectTimeout, timeout, reached }, scope)
       const settle = Effect.fnUntraced({ self: this }, function* (exit: Exit.Exit<Generation<A>, E | LinkError>) {
         const ended = Exit.isSuccess(exit) ? exit.value.ended : undefined
         if (Exit.isSuccess(exit) && ended === undefined && this.#state !== "Shutdown") {
-          settled = true
           this.#install(exit.value, attempt, started)
           return false
         }
@@ -276,17 +268,30 @@ export class Supervisor<A, E, R> implements Link<A, E> {
         if (Ending.stops(this.#ending) && Cause.hasInterruptsOnly(cause))
           cause = Cause.fail((late ??= LinkErrors.connectTimeout(this.target)))
         const more = yield* this.#failed(attempt, started, cause, late)
-        settled = true
+        if (made !== undefined) made.settled = true
         return more
       })
       return Effect.flatMap(Effect.exit(restore(attempting)), settle)
     })
   }
 
+  // A function of its own, because what is registered here is kept as long as the connection lives.
+  #reached(generation: Generation<A>): void {
+    this.#options.lost?.(
+      generation.connection,
+      (why, reason, again) => {
+        if (again === false && !generation.settled && generation.ended === undefined) this.#ending = "noUse"
+        this.#gone(generation, why, reason, again)
+      },
+      (effect) => void this.#run(generation.fork(effect)),
+    )
+  }
+
   #install(generation: Generation<A>, attempt: number, started: number): void {
     const previous = this.#current
     const now = this.#now()
     generation.readyAt = now
+    generation.settled = true
     this.#current = generation
     this.#failure = undefined
     this.#dialling = false

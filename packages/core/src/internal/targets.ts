@@ -2,12 +2,11 @@
  * All links of a program to one target: one row in lists, one set of series, plain counters. There may be ten thousand of them, so
  * neither people nor metrics want them one by one, and a link must stay small.
  */
+import { measure } from "#measure"
 import * as Context from "effect/Context"
 import type * as Connectivity from "../Connectivity.ts"
 import * as Events from "../Events.ts"
-import { type Measure, type Probe, type Registry, type Row, Telemetry } from "../Telemetry.ts"
-import { describe, type Name } from "./catalogue.ts"
-import * as Measures from "./measures.ts"
+import { type Probe, type Registry, type Row, Telemetry } from "../Telemetry.ts"
 
 /** What the links of one target add up to. */
 export class Target implements Probe {
@@ -38,34 +37,7 @@ export class Target implements Probe {
     if (this.states.Connecting > 0) return "Connecting"
     return this.states.TransientFailure > 0 || this.lastError !== null ? "TransientFailure" : "Idle"
   }
-
-  get measures(): ReadonlyArray<Measure> {
-    const target = this.name
-    return [
-      gauge("holdfast_open_connections", { target }, () => this.open),
-      ...states.map((state) =>
-        gauge("holdfast_connection_state", { target, state: words[state] }, () => this.states[state]),
-      ),
-    ]
-  }
 }
-
-const gauge = (name: Name, attributes: Record<string, string>, value: () => number): Measure => ({
-  name,
-  description: describe(name),
-  type: "gauge",
-  attributes,
-  value,
-})
-
-const words: Readonly<Record<Connectivity.State, string>> = {
-  Idle: "idle",
-  Connecting: "connecting",
-  Ready: "ready",
-  TransientFailure: "transient_failure",
-  Shutdown: "shutdown",
-}
-const states = Object.keys(words) as ReadonlyArray<Connectivity.State> // the keys of the record above
 
 interface Entry {
   readonly target: Target
@@ -98,7 +70,7 @@ const open = (context: Context.Context<never>, program: string, name: string, re
   })
   const entry: Entry = { target, owners: 0 }
   const unlist = Context.get(context, Telemetry).add(target)
-  const unmeasure = Measures.add(context, target.measures)
+  const unmeasure = measure(context, target)
   const forget = Context.get(context, Events.Events).track(name)
   return entry
 }

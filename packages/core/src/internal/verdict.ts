@@ -23,14 +23,13 @@ export const judge = <E>(
   cause: Cause.Cause<E | LinkError>,
   timeout: LinkError | undefined,
 ): Verdict<E> => {
-  const { classify = Classify.classify, isRetryable = always } = options
   const error = lastError(options.target, cause)
   // Our own errors are never the dial's: they say that it was late, died, or that the connection was lost at once.
   if (error instanceof LinkErrors.LinkError) {
     return { error, result: error === timeout ? "timeout" : "other", isRetryable: always, mayHurry: false }
   }
-  const result = classify(error)
-  return { error, result, isRetryable: () => isRetryable(error), mayHurry: hurryable.has(result) }
+  const result = options.classify?.(error) ?? Classify.classify(error)
+  return { error, result, isRetryable: () => options.isRetryable?.(error) ?? true, mayHurry: hurryable.has(result) }
 }
 
 /** The error that a cause holds; a defect or an interruption is told as a `Lost`. */

@@ -5,11 +5,12 @@ import * as Effect from "effect/Effect"
 
 /** Who waits now. */
 export class Waiters {
-  readonly #looks = new Set<() => void>()
+  #looks: Set<() => void> | undefined
 
   /** Something changed. */
   look(): void {
-    for (const look of Array.from(this.#looks)) look()
+    for (const look of Array.from(this.#looks ?? [])) look()
+    if (this.#looks?.size === 0) this.#looks = undefined
   }
 
   /** Waits until it holds; goes on in a turn of its own, not inside of what made it hold. */
@@ -18,11 +19,12 @@ export class Waiters {
       if (holds()) return resume(Effect.void)
       const look = () => {
         if (!holds()) return
-        this.#looks.delete(look)
+        this.#looks?.delete(look)
         resume(Effect.yieldNow)
       }
+      this.#looks ??= new Set()
       this.#looks.add(look)
-      return Effect.sync(() => this.#looks.delete(look))
+      return Effect.sync(() => this.#looks?.delete(look))
     })
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What is kept of a secret: enough to know it again, not enough to tell it.
  */
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 
 /** SHA-256 in base64url, so that it may stand in a path. */
-export const of = (text: string): string => createHash("sha256").update(text).digest("base64url")
+export const of = (text: string): string => hash("sha256", text, "base64url")

@@ -20,15 +20,19 @@ import type * as Ws from "./ws.ts"
 export interface Door {
   readonly upgrade: (request: Http.IncomingMessage, socket: Duplex, head: Buffer) => void
   readonly request: (request: Http.IncomingMessage, response: Http.ServerResponse) => void
+  /** Bytes that clients have sent which have no answer yet. */
+  readonly earlyBytes: () => number
   /** Hands clients to the handlers until the scope closes; runs `close` then. */
   readonly serve: <R>(handlers: Handlers<R>, close: Effect.Effect<void>) => Effect.Effect<void, never, R | Scope.Scope>
 }
 
 /** A closed door; it answers 503 until somebody serves. */
 export const make = (options: { readonly path: string; readonly accepting: Ws.Accepting }): Door => {
+  let earlyBytes = 0
   let current: { readonly upgrade: (upgrade: Upgrade) => Run; readonly request: (request: Request) => Run } | undefined
 
   return {
+    earlyBytes: () => earlyBytes,
     upgrade: (request, socket, head) => {
       socket.on("error", ignore) // its close event tells
       const wrong = malformed(request) ?? refusedTarget(request)
@@ -36,7 +40,7 @@ export const make = (options: { readonly path: string; readonly accepting: Ws.Ac
       if (current === undefined) return refuseUpgrade(request, socket, 503, "shutting down", retryLater)
       const response = rawResponse(request, socket)
       if (response === undefined) return
-      const early = watch(socket)
+      const early = watch(socket, (change) => (earlyBytes += change))
       const incoming = describe(request, response, options.path)
       const run = current.upgrade({
         ...incoming,
@@ -206,34 +210,42 @@ const malformed = (request: Http.IncomingMessage) => {
 
 const protocols = (request: Http.IncomingMessage) => HeaderRules.list(request.headers["sec-websocket-protocol"])
 
-/** As much as a client may send before its handshake is answered. */
-const earlyLimit = 64 * 1024
+/** As much as a client may send before its handshake is answered; one read may be more. */
+const earlyLimit = 4 * 1024
 
 // A client that leaves before its answer is only seen by reading; what it sends meanwhile is kept for later. By `data` and not by
 // `readable`: taking that listener off starts the flow again, whoever has paused it by then.
-const watch = (socket: Duplex) => {
+const watch = (socket: Duplex, book: (change: number) => void) => {
   const chunks: Array<Buffer> = []
   let size = 0
   let leave = () => {}
   const take = (chunk: Buffer) => {
     chunks.push(chunk)
     size += chunk.length
+    book(chunk.length)
     if (size >= earlyLimit) socket.pause()
+  }
+  const release = () => {
+    book(-size)
+    size = 0
   }
   const left = () => leave()
   socket.on("data", take)
   socket.once("end", left)
   socket.once("close", left)
+  socket.once("close", release)
   return {
     gone: (callback: () => void) => {
       leave = callback
     },
     stop: () => {
       leave = () => {}
+      release()
       socket.off("data", take)
       socket.pause()
       socket.off("end", left)
       socket.off("close", left)
+      socket.off("close", release)
       return chunks
     },
   }

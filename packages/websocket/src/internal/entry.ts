@@ -74,11 +74,25 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
 
   const link = (session: Session, target: Parameters<typeof dial>[0], id: string) =>
     Effect.tap(reach({ session, dial: dial(target, id, session) }), (made) =>
-      Effect.sync(() => session.linked(made.state)),
+      Effect.sync(() => {
+        session.upstreamState = made.state
+      }),
     )
 
+  const turnedAway = <E>(why: "sessions" | "memory", answer: E) =>
+    Effect.suspend(() => {
+      sessions.turnedAway(why)
+      return Effect.fail(answer)
+    })
+  const place = Effect.suspend(() =>
+    registry.admitted() > maxSessions ? turnedAway("sessions", Reach.busy) : Effect.void,
+  )
+
   // Made here, so that it keeps nothing of the request.
-  const releasing = (scope: Scope.Closeable) => () => sessions.fork(Scope.close(scope, Exit.void))
+  const releasing = (scope: Scope.Closeable) => () => {
+    const rest = Scope.closeUnsafe(scope, Exit.void)
+    if (rest !== undefined && !Exit.isExit(rest)) sessions.fork(rest)
+  }
 
   /** Answers a client that belongs to the session; its connection is cut when the session's scope closes, or its own. */
   const accept = Effect.fnUntraced(function* (upgrade: Upgrade, session: Session, headers: Headers) {
@@ -98,13 +112,13 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
     handshakeTimeout,
     authorize: (client: Incoming): Effect.Effect<string, Rejected, R> => authorize(client),
     accept,
-    /** Whether there is room for somebody new. */
-    room: Effect.suspend((): Effect.Effect<void, Answers.Own | typeof Reach.busy> => {
-      const full = registry.admitted() > maxSessions
-      if (!full && !memory.isTight) return Effect.void
-      sessions.turnedAway(full ? "sessions" : "memory")
-      return Effect.fail(full ? Reach.busy : Answers.outOfMemory)
-    }),
+    /** Whether there is a place for one more client. */
+    place,
+    /** The same, for one with a session of its own. */
+    room: Effect.andThen(
+      place,
+      Effect.suspend(() => (memory.isTight ? turnedAway("memory", Answers.outOfMemory) : Effect.void)),
+    ),
     /** A session for a client that nobody knows: dials its upstream, then gives it its answer, with a token if it may come back. */
     fresh: Effect.fnUntraced(function* (
       upgrade: Upgrade,

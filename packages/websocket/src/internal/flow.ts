@@ -21,6 +21,8 @@ export interface Options {
   readonly traffic: Traffic
   /** The producers are to be read, or not. */
   readonly onPressure: (paused: boolean) => void
+  /** Nothing waits any more that was never sent on. */
+  readonly onHanded?: (() => void) | undefined
 }
 
 /** The producers are stopped instead, and what they had sent by then is taken. */
@@ -92,14 +94,21 @@ export class Flow {
   /** A message arrived. */
   push(frame: Frame): void {
     const { traffic } = this.#options
+    if (this.#over) return this.refuse(frame)
     traffic.messages++
     traffic.bytes += frame.size
-    if (this.#over) {
-      traffic.lost++
-    } else if (this.#open?.hand(frame) === true || this.#offer(frame)) {
+    if (this.#open?.hand(frame) === true || this.#offer(frame)) {
       this.#after = this.#buffer.skip()
       traffic.sent++
     }
+  }
+
+  /** A message arrived from somebody who has been told goodbye. */
+  refuse(frame: Frame): void {
+    const { traffic } = this.#options
+    traffic.messages++
+    traffic.bytes += frame.size
+    traffic.lost++
   }
 
   /** From now on it takes what comes, and what waits if it is the only one. */
@@ -214,6 +223,7 @@ export class Flow {
     held.sent = true
     this.#waiting--
     this.#options.traffic.sent++
+    if (this.#waiting === 0) this.#options.onHanded?.()
   }
 
   /** Up to where the outlet needs nothing any more. */
@@ -261,9 +271,10 @@ export class Flow {
     const factor = this.#paused ? 0.5 : 1
     const full = this.heldMessages >= marks.messages * factor || this.heldBytes >= marks.bytes * factor
     const paused = !this.#over && this.heldMessages > 0 && (behind || full)
+    // Nothing more comes that would bring a barrier with it.
+    if (paused && replay) for (const outlet of this.#outlets) outlet.ask()
     if (paused === this.#paused) return
     this.#paused = paused
-    if (paused && replay) for (const outlet of this.#outlets) outlet.barrier()
     this.#options.onPressure(paused)
   }
 }

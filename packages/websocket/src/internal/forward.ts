@@ -39,9 +39,8 @@ export const forward = (
       resume(Effect.fail(new TransportError({ reason: Ws.unreachable(url.origin, error) })))
     }
     onward.on("socket", (socket) => socket.once("connect", () => onward.setTimeout(answerTimeout)))
-    onward.on("timeout", () => {
-      if (!response.headersSent) onward.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" }))
-    })
+    // Later, too: an answer that stands still, or is not taken, ends.
+    onward.on("timeout", () => onward.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })))
     onward.on("error", failed)
     // Without an error too: an answer of 101 to what was no upgrade ends so.
     onward.on("close", () => failed(new Error("it hung up without an answer")))

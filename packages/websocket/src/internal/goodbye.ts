@@ -7,6 +7,12 @@ import type { Flow } from "./flow.ts"
 import type { Hop } from "./hop.ts"
 import * as Patience from "./patience.ts"
 
+/** A side that is in the way gets so many milliseconds. */
+export const soon = 2000
+
+/** However it moves, it is cut then. */
+const atMost = "1 minute"
+
 export interface Options {
   readonly flow: Flow
   readonly hop: Hop
@@ -16,7 +22,13 @@ export interface Options {
 }
 
 /** Completes when the connection has ended. */
-export const say = Effect.fnUntraced(function* ({ flow, goodbye, hop, when }: Options) {
+export const say = (options: Options): Effect.Effect<void> =>
+  Effect.timeoutOrElse(polite(options), {
+    duration: atMost,
+    orElse: () => Effect.sync(() => options.hop.transport.cut()),
+  })
+
+const polite = Effect.fnUntraced(function* ({ flow, goodbye, hop, when }: Options) {
   const { outlet, transport } = hop
   if (when === "handed") {
     const handed = Effect.callback<void>((resume) => flow.whenHanded(outlet, () => resume(Effect.void)))
@@ -24,5 +36,6 @@ export const say = Effect.fnUntraced(function* ({ flow, goodbye, hop, when }: Op
     if (!(yield* Patience.whileMoving(handed, left))) return transport.cut()
   }
   flow.retire(outlet)
+  hop.dismiss()
   yield* transport.close(goodbye.code, goodbye.reason)
 })

@@ -2,7 +2,7 @@
  * One connection of a session: it is heard through here, its side of a flow is its outlet, its heart is listened to. When another
  * takes its place it is fenced: what it still says is not heard any more. Plain code.
  */
-import type { CloseInfo, Frame, Transport } from "../Transport.ts"
+import type { CloseInfo, Frame, Listener, Transport } from "../Transport.ts"
 import * as CloseCode from "./closeCode.ts"
 import type { Flow } from "./flow.ts"
 import { Outlet, type Range } from "./outlet.ts"
@@ -19,6 +19,8 @@ export interface Options {
   /** Unsent bytes from which on it takes no more, if that is less than usual. */
   readonly bufferBytes: number
   readonly frame: (frame: Frame) => void
+  /** A message that came after it was told goodbye. */
+  readonly late?: ((frame: Frame) => void) | undefined
   /** It can take more. */
   readonly writable?: (() => void) | undefined
   /** The peer's library has answered a barrier. */
@@ -31,17 +33,18 @@ export interface Options {
   readonly released: () => void
 }
 
-/** One connection. */
-export class Hop {
+/** One connection. It listens itself, and is what its pulse asks: there are very many, and every closure would be one more for each. */
+export class Hop implements Listener, Pulse.Options {
   readonly transport: Transport
   readonly outlet: Outlet
   readonly #options: Options
-  #stopPulse = () => {}
+  #pulse: Pulse.Pulse | undefined
   #listening = false
   #unfinished = 0
   #paused = false
   #silent = false
   #left = false
+  #told = false
   #unsaid: Frame | undefined
 
   constructor(options: Options) {
@@ -50,64 +53,36 @@ export class Hop {
     this.outlet = new Outlet(options.transport, options.wheel)
   }
 
+  get wheel(): Wheel {
+    return this.#options.wheel
+  }
+
+  get beat(): Pulse.Beat {
+    return this.#options.beat
+  }
+
   /** Sends it what waits, behind these messages of our own, and starts hearing it. */
   open(...first: ReadonlyArray<Frame>): void {
-    const { alive, beat, bufferBytes, ended, frame, outOf, released, transport, unfinished, wheel, writable } =
-      this.#options
+    const { bufferBytes, outOf, transport } = this.#options
     for (const message of first) transport.send(message)
     outOf.attach(this.outlet)
     if (this.outlet.uncertain !== undefined) this.outlet.barrier() // what had waited is the first to be missed
     this.#listening = true
-    transport.listen(
-      {
-        frame: (it) => {
-          if (!this.#left) frame(it)
-        },
-        writable: () => {
-          const unsaid = this.#unsaid
-          this.#unsaid = undefined
-          if (unsaid !== undefined) this.say(unsaid)
-          writable?.()
-          outOf.flush(this.outlet)
-        },
-        confirmed: (mark) => {
-          alive?.()
-          outOf.confirm(this.outlet, mark)
-        },
-        unfinished: (bytes) => {
-          if (this.#left) return
-          unfinished(bytes - this.#unfinished)
-          this.#unfinished = bytes
-        },
-        closed: (info) => {
-          const fenced = this.#left
-          const uncertain = this.leave()
-          released()
-          if (!fenced) ended(this.#silent ? CloseCode.silent : info, uncertain)
-        },
-      },
-      Math.min(bufferBytes, highWatermark),
-    )
+    transport.listen(this, Math.min(bufferBytes, highWatermark))
     // Its first read may have ended it.
     if (this.#left) return
-    this.#stopPulse = Pulse.start({
-      ...beat,
-      wheel,
-      transport,
-      ping: () => this.outlet.barrier(),
-      taken: () => this.outlet.taken,
-      paused: () => this.#paused,
-      onDead: () => {
-        this.#silent = true
-        transport.cut()
-      },
-    })
+    if (transport.pings !== false) this.#pulse = new Pulse.Pulse(this)
     if (this.#paused) transport.pause()
   }
 
   /** Sends a message of our own, past the flow. One waits if need be; a second before that has gone says nothing new. */
   say(frame: Frame): void {
     if (!this.transport.send(frame)) this.#unsaid = frame
+  }
+
+  /** It is told goodbye: what it still says is too late. */
+  dismiss(): void {
+    this.#told = true
   }
 
   /** It is read, or not. */
@@ -122,9 +97,58 @@ export class Hop {
   leave(): Range | undefined {
     if (!this.#left) {
       this.#left = true
-      this.#stopPulse()
+      this.#pulse?.stop()
       this.#options.unfinished(-this.#unfinished)
     }
     return this.#options.outOf.detach(this.outlet)
+  }
+
+  frame(frame: Frame): void {
+    if (this.#left) return
+    if (this.#told) this.#options.late?.(frame)
+    else this.#options.frame(frame)
+  }
+
+  writable(): void {
+    const unsaid = this.#unsaid
+    this.#unsaid = undefined
+    if (unsaid !== undefined) this.say(unsaid)
+    this.#options.writable?.()
+    this.#options.outOf.flush(this.outlet)
+  }
+
+  confirmed(mark: number): void {
+    this.#options.alive?.()
+    this.#options.outOf.confirm(this.outlet, mark)
+  }
+
+  unfinished(bytes: number): void {
+    if (this.#left) return
+    this.#options.unfinished(bytes - this.#unfinished)
+    this.#unfinished = bytes
+  }
+
+  closed(info: CloseInfo): void {
+    const fenced = this.#left
+    const uncertain = this.leave()
+    this.#options.released()
+    if (!fenced) this.#options.ended(this.#silent ? CloseCode.silent : info, uncertain)
+  }
+
+  ping(): void {
+    this.outlet.barrier()
+  }
+
+  taken(): number {
+    return this.outlet.taken
+  }
+
+  isPaused(): boolean {
+    return this.#paused
+  }
+
+  onDead(): void {
+    this.#silent = true
+    this.transport.cut()
   }
 }

@@ -36,6 +36,7 @@ export const listen = Effect.fnUntraced(function* (
   return {
     address: written(server.address()),
     maxMessage,
+    earlyBytes: door.earlyBytes,
     serve: (handlers) =>
       door.serve(
         handlers,
@@ -67,6 +68,7 @@ export const join = Effect.fnUntraced(function* (
   return {
     address: path,
     maxMessage,
+    earlyBytes: door.earlyBytes,
     serve: (handlers) => door.serve(handlers, Effect.void),
     replaceTls: () =>
       Effect.fail(new ListenError({ address: path, why: "the server is yours, and so is its certificate" })),

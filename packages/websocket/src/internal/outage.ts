@@ -28,6 +28,8 @@ interface Outage {
   readonly since: number
   readonly dials: number
   readonly uncertain: Range | undefined
+  /** Somebody is there again, since then, and so many messages had waited. */
+  back?: { readonly at: number; readonly waiting: number; readonly dials: number }
 }
 
 /** The outages of one session. */
@@ -41,31 +43,66 @@ export class Outages {
     this.#options = options
   }
 
-  /** Somebody is gone. */
-  began(hop: Hop, { code, reason }: Pick<CloseInfo, "code" | "reason">, uncertain: Range | undefined): void {
+  /** Somebody is gone; so many messages wait for whoever comes next. */
+  began(
+    hop: Hop,
+    { code, reason }: Pick<CloseInfo, "code" | "reason">,
+    uncertain: Range | undefined,
+    waiting = 0,
+  ): void {
     const { dials, now, onLost, policy, principal, session, traffic } = this.#options
+    this.settle(hop, waiting)
     this.#open.set(hop, { since: now(), dials: dials(), uncertain })
     if (policy !== "replay") traffic(hop).uncertain[policy === "fail" ? "failed" : "dropped"] += size(uncertain)
     onLost({ session, principal, hop, code, reason })
   }
 
-  /** Somebody is there again, or nobody will be; so many messages had waited. */
-  over(hop: Hop, { back, waiting }: { readonly back: boolean; readonly waiting: number }): void {
+  isOpen(hop: Hop): boolean {
+    return this.#open.has(hop)
+  }
+
+  /** Somebody is there again. The receipt waits until what had waited is sent on. */
+  back(hop: Hop, waiting: number): void {
     const outage = this.#open.get(hop)
     if (outage === undefined) return
+    outage.back = { at: this.#options.now(), waiting, dials: this.#options.dials() }
+    if (waiting === 0) this.settle(hop, 0)
+  }
+
+  /** Of what had waited for somebody who is back, so many still wait: for somebody else, or nobody. */
+  settle(hop: Hop, waiting: number): void {
+    const back = this.#open.get(hop)?.back
+    if (back !== undefined) this.#write(hop, Math.max(0, back.waiting - waiting), 0)
+  }
+
+  /** It is over, and nobody will be there any more for these. */
+  over(hop: Hop, waiting: number): void {
+    const outage = this.#open.get(hop)
+    if (outage === undefined) return
+    this.#write(hop, outage.back === undefined ? 0 : Math.max(0, outage.back.waiting - waiting), waiting)
+  }
+
+  /** Somebody is gone for whom nobody waits. */
+  once(hop: Hop, end: Pick<CloseInfo, "code" | "reason">, uncertain: Range | undefined, lost: number): void {
+    this.began(hop, end, uncertain)
+    this.over(hop, lost)
+  }
+
+  #write(hop: Hop, held: number, lost: number): void {
+    const { back, dials, since, uncertain } = this.#open.get(hop)!
     this.#open.delete(hop)
-    const { dials, now, onBack, policy, receipt, session, traffic } = this.#options
-    const { since, uncertain } = outage
-    const outcome = policy === "fail" ? "failed" : policy === "replay" && back ? "replayed" : "dropped"
+    const { now, onBack, policy, receipt, session, traffic } = this.#options
+    const replayed = policy === "replay" && back !== undefined
+    const outcome = policy === "fail" ? "failed" : replayed ? "replayed" : "dropped"
     if (policy === "replay") traffic(hop).uncertain[outcome] += size(uncertain)
     const written = receipt({
       session,
       hop,
-      back,
-      awayMillis: Math.round(now() - since),
-      dials: hop === "client" ? 0 : dials() - outage.dials,
-      held: back ? waiting : 0,
-      lost: back ? 0 : waiting,
+      back: back !== undefined,
+      awayMillis: Math.round((back?.at ?? now()) - since),
+      dials: hop === "client" ? 0 : (back?.dials ?? this.#options.dials()) - dials,
+      held,
+      lost,
       uncertain: size(uncertain),
       range: uncertain ?? null,
       outcome,

@@ -64,6 +64,11 @@ export class Outlet {
     this.#bytes = 0
   }
 
+  /** The same, if anything has been sent since the last time. */
+  ask(): void {
+    if (this.#messages > 0) this.barrier()
+  }
+
   /** The peer's library has everything up to that number. */
   confirm(mark: number): void {
     this.confirmed = Math.max(this.confirmed, mark)

@@ -30,5 +30,5 @@ export const text = (content: string): Frame => new Payload(true, new TextEncode
 /** A binary message. */
 export const binary = (content: Uint8Array): Frame => new Payload(false, content)
 
-/** The content of a text message. */
-export const read = (frame: Frame): string => new TextDecoder().decode(frame.bytes())
+/** The content of a text message; a byte order mark in front of it is part of it. */
+export const read = (frame: Frame): string => new TextDecoder("utf-8", { ignoreBOM: true }).decode(frame.bytes())

@@ -32,6 +32,7 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
     wheel,
     drainTimeout,
     memory: options.memory ?? (compat === undefined ? "256MiB" : "512MiB"),
+    early: acceptor.earlyBytes,
     fork: fork("ending a session"),
     onLost: onLost === undefined ? () => {} : (loss) => fork("the hook onLost")(onLost(loss)),
     onBack: onBack === undefined ? () => {} : (receipt) => fork("the hook onBack")(onBack(receipt)),

@@ -13,40 +13,71 @@ export interface Beat {
   readonly timeout: number
 }
 
-export interface Options extends Beat {
+/** Whose heart it is, and who hears of its end. */
+export interface Options {
+  readonly beat: Beat
   readonly wheel: Wheel
   readonly transport: Transport
   readonly ping: () => void
   /** Grows by the bytes that the peer takes. Default: falls with those that are unsent. */
   readonly taken?: (() => number) | undefined
   /** Whether the connection is not read now. */
-  readonly paused: () => boolean
+  readonly isPaused: () => boolean
   readonly onDead: () => void
 }
 
-/** Starts; the answer stops it. */
-export const start = (options: Options): (() => void) => {
-  const { interval, onDead, paused, ping, timeout, transport, wheel } = options
-  const taken = options.taken ?? (() => -transport.unsentBytes())
-  let cancel = () => {}
-  const rest = () => {
-    cancel = wheel.at(wheel.now() + interval, ask)
+/** Listens from when it is made until it is stopped. */
+export class Pulse {
+  readonly #of: Options
+  #asked = 0
+  #heard = 0
+  #before = 0
+  #stuck = false
+  #isAsked = false
+  #cancel: (() => void) | undefined
+  readonly #rung = () => (this.#isAsked ? this.#look() : this.#ask())
+
+  constructor(of: Options) {
+    this.#of = of
+    this.#at(of.wheel.now() + of.beat.interval)
   }
-  const ask = () => {
-    if (paused()) return rest() // its answers could not be heard, and it would soon owe too many
-    const [asked, heard, before] = [wheel.now(), transport.heardBytes(), taken()]
-    const stuck = transport.unsentBytes() > 0 // our Ping stands behind it
-    // It may have fallen silent right behind its answer: so the next Ping does not wait for the end of the timeout.
-    const look = () => {
-      const now = wheel.now()
-      const lives = transport.heardBytes() > heard || (stuck && taken() > before) || paused()
-      if (lives && now >= asked + interval) return ask()
-      if (!lives && now >= asked + timeout) return onDead()
-      cancel = wheel.at(lives ? asked + interval : Math.min(now + interval, asked + timeout), lives ? ask : look)
-    }
-    ping()
-    cancel = wheel.at(asked + Math.min(interval, timeout), look)
+
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
   }
-  rest()
-  return () => cancel()
+
+  #ask(): void {
+    const { beat, transport, wheel } = this.#of
+    // Its answers could not be heard, and it would soon owe too many.
+    this.#isAsked = !this.#of.isPaused()
+    if (!this.#isAsked) return this.#at(wheel.now() + beat.interval)
+    this.#asked = wheel.now()
+    this.#heard = transport.heardBytes()
+    this.#before = this.#taken()
+    this.#stuck = transport.unsentBytes() > 0 // our Ping stands behind it
+    this.#of.ping()
+    this.#at(this.#asked + Math.min(beat.interval, beat.timeout))
+  }
+
+  // It may have fallen silent right behind its answer: so the next Ping does not wait for the end of the timeout.
+  #look(): void {
+    const { beat, transport, wheel } = this.#of
+    const now = wheel.now()
+    const answered = transport.heardBytes() > this.#heard || (this.#stuck && this.#taken() > this.#before)
+    const lives = answered || this.#of.isPaused()
+    const [next, end] = [this.#asked + beat.interval, this.#asked + beat.timeout]
+    if (lives && now >= next) return this.#ask()
+    if (!lives && now >= end) return this.#of.onDead()
+    this.#isAsked = !lives
+    this.#at(lives ? next : Math.min(now + beat.interval, end))
+  }
+
+  #at(time: number): void {
+    this.#cancel = this.#of.wheel.at(time, this.#rung)
+  }
+
+  #taken(): number {
+    return this.#of.taken?.() ?? -this.#of.transport.unsentBytes()
+  }
 }

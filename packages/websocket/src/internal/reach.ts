@@ -13,7 +13,7 @@ import type * as Scope from "effect/Scope"
 import { type Headers, type Transport, TransportError, Unreachable } from "../Transport.ts"
 import * as CloseCode from "./closeCode.ts"
 import * as Reports from "./reports.ts"
-import type { Session } from "./session.ts"
+import type { Gone, Session } from "./session.ts"
 import * as Turns from "./turns.ts"
 import { monotonic } from "./wheel.ts"
 
@@ -50,59 +50,120 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const silent = new TransportError({ reason: new Unreachable({ target, kind: "timeout", why: "no answer in time" }) })
   const now = monotonic(yield* Clock.Clock)
   const turns = Turns.make(maxDials)
-  const backoff = options.backoff ?? Backoff.full()
 
   const inTime = (dial: Effect.Effect<Transport, TransportError, Scope.Scope>, left: number) =>
     Effect.timeoutOrElse(dial, { duration: left, orElse: () => Effect.fail(silent) })
 
-  // One deadline for turn and dial together: what a client waits for is its answer.
-  const first = (dial: Effect.Effect<Transport, TransportError, Scope.Scope>) =>
-    Effect.suspend(() => {
-      const arrived = now()
-      let waited: number | undefined
-      const turn = Effect.suspend(() => {
-        waited = now() - arrived
-        return inTime(dial, timeout - waited)
-      })
-      const impatience = Effect.suspend(() => (waited === undefined ? Effect.fail(busy) : Effect.never))
-      return Effect.raceFirst(turns.take(turn), Effect.delay(impatience, timeout)).pipe(
-        // Most of the time went into waiting for the turn: that is no word about the upstream.
-        Effect.mapError((error) => (error === silent && waited! > timeout / 2 ? busy : error)),
+  const shared: Shared = {
+    target,
+    forever,
+    stableAfter: options.stableAfter,
+    backoff: options.backoff ?? Backoff.full(),
+    now,
+    again: (dial) => turns.take(inTime(dial, timeout)),
+    // One deadline for turn and dial together: what a client waits for is its answer.
+    first: (dial) =>
+      Effect.suspend(() => {
+        const arrived = now()
+        let waited = timeout
+        const turn = Effect.suspend(() => {
+          waited = now() - arrived
+          return dial
+        })
+        return Effect.timeoutOrElse(turns.take(turn), {
+          duration: timeout,
+          // Most of the time went into waiting for the turn: that is no word about the upstream.
+          orElse: () => Effect.fail(waited > timeout / 2 ? busy : silent),
+        })
+      }),
+  }
+  return (route: Route) => Link.make<Transport, Failure, Scope.Scope>(new Way(shared, route))
+})
+
+type Dial<E> = Effect.Effect<Transport, E, Scope.Scope>
+
+/** What the links of all sessions share. */
+interface Shared extends Pick<Options, "target" | "forever" | "stableAfter"> {
+  readonly backoff: Schedule.Schedule<unknown>
+  readonly now: () => number
+  readonly first: (dial: Dial<TransportError>) => Dial<Failure>
+  readonly again: (dial: Dial<TransportError>) => Dial<Failure>
+}
+
+/** The options of one link. There are very many: so what does not differ is not kept by each. */
+class Way implements Link.Options<Transport, Failure, Scope.Scope> {
+  readonly #shared: Shared
+  readonly #route: Route
+  #protocol: string | undefined
+  #began = 0
+
+  constructor(shared: Shared, route: Route) {
+    this.#shared = shared
+    this.#route = route
+  }
+
+  get program() {
+    return Reports.program
+  }
+
+  get target() {
+    return this.#shared.target
+  }
+
+  get eager() {
+    return this.#shared.forever
+  }
+
+  get redial() {
+    return "paced" as const
+  }
+
+  get stableAfter() {
+    return this.#shared.stableAfter
+  }
+
+  /** The dial has its deadline. */
+  get connectTimeout() {
+    return Duration.infinity
+  }
+
+  get backoff() {
+    return patient(this.#shared.backoff, () => this.#shared.now() - this.#began)
+  }
+
+  get connect(): Dial<Failure> {
+    return Effect.suspend(() => {
+      const { dial, session } = this.#route
+      if (session.isClosing) return Effect.never // until its scope closes
+      session.dials++
+      this.#began = this.#shared.now()
+      const protocol = this.#protocol
+      if (protocol === undefined && !this.#shared.forever) return this.#shared.first(dial(false))
+      return Effect.filterOrFail(
+        this.#shared.again(dial(protocol !== undefined)),
+        (transport) => protocol === undefined || transport.protocol === protocol,
+        () => otherProtocol,
       )
     })
-
-  return ({ dial, session }: Route) => {
-    let protocol: string | undefined
-    let began = 0
-    return Link.make<Transport, Failure, Scope.Scope>({
-      program: Reports.program,
-      target,
-      connect: Effect.suspend((): Effect.Effect<Transport, Failure, Scope.Scope> => {
-        if (session.isClosing) return Effect.never // until its scope closes
-        session.dials++
-        began = now()
-        if (protocol === undefined && !forever) return first(dial(false))
-        return Effect.filterOrFail(
-          turns.take(inTime(dial(protocol !== undefined), timeout)),
-          (transport) => protocol === undefined || transport.protocol === protocol,
-          () => otherProtocol,
-        )
-      }),
-      connectTimeout: Duration.infinity, // the dial has its deadline
-      eager: forever,
-      redial: "paced",
-      backoff: patient(backoff, () => now() - began),
-      stableAfter: options.stableAfter,
-      isRetryable: (failure) => forever || (protocol !== undefined && isWorthAnother(failure)),
-      classify: (failure) => (failure._tag === "TransportError" ? Reports.result(failure) : "other"),
-      lost: (transport, gone) => {
-        protocol = transport.protocol
-        session.reached(transport, gone)
-      },
-      parked: (failure) => session.parked(goodbye(failure)),
-    })
   }
-})
+
+  isRetryable(failure: Failure): boolean {
+    return this.#shared.forever || (this.#protocol !== undefined && isWorthAnother(failure))
+  }
+
+  classify(failure: Failure) {
+    return failure._tag === "TransportError" ? Reports.result(failure) : "other"
+  }
+
+  lost(transport: Transport, gone: Gone): void {
+    this.#protocol = transport.protocol
+    this.#route.session.reached(transport, gone)
+  }
+
+  parked(failure: Failure | LinkError): void {
+    this.#route.session.parked(goodbye(failure))
+  }
+}
 
 /** RFC 9110 15: what the client did wrong stays wrong, except that it was too slow, too early or too often. */
 const isWorthAnother = (failure: Failure): boolean => {
@@ -137,6 +198,9 @@ const retryAfter = (failure: Failure | LinkError, took: number): Duration.Durati
   return seconds === 0 ? Duration.zero : Duration.millis(took + seconds * 1000)
 }
 
+/** However long an upstream wants to be left alone: it may be well again, or somebody else. */
+const mostSeconds = 60
+
 /** RFC 9110 10.2.3; the form that is a date is not understood, and waits for nothing. */
 const secondsIn = ({ "retry-after": value }: Headers): number =>
-  typeof value === "string" && /^\d{1,6}$/.test(value) ? Number(value) : 0
+  typeof value === "string" && /^\d+$/.test(value) ? Math.min(Number(value), mostSeconds) : 0

@@ -31,11 +31,15 @@ export const make = (context: Context.Context<never>, target: string) => {
     events.emit(receipt)
     if (pace.take(at)) {
       const line = describe(account)
-      log(account.back && account.uncertain === 0 ? Effect.logInfo(line) : Effect.logWarning(line))
+      log(isBad(account) ? Effect.logWarning(line) : Effect.logInfo(line))
     }
     return receipt
   }
 }
+
+// A client that is back after some seconds is everyday life on bad networks, and most of what was uncertain did arrive.
+const isBad = ({ back, hop, lost, outcome, uncertain: count }: Account): boolean =>
+  lost > 0 || (count > 0 && (hop === "upstream" || !back || outcome === "failed"))
 
 /** In words: `session 7f3a upstream away 2.31s: 14 held and delivered, 3 uncertain (seq 1021-1023) dropped, 4 dials`. */
 export const describe = (account: Account): string => {

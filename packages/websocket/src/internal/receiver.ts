@@ -17,7 +17,7 @@ export const shared = Effect.fnUntraced(function* <R>(entry: Entry<R>) {
   const session = yield* entry.lasting
   return Effect.fnUntraced(function* (upgrade: Upgrade) {
     if (!["/", entry.basePath].includes(Target.pathOf(upgrade.path))) return yield* Effect.fail(Answers.otherPath)
-    yield* entry.room
+    yield* entry.place // whoever comes may take what the memory is full of
     yield* entry.authorize(upgrade)
     yield* join(entry, upgrade, session, {})
   })
@@ -72,6 +72,7 @@ const join = Effect.fnUntraced(function* <R>(
   if (session.protocol !== "" && !upgrade.protocols.includes(session.protocol)) {
     return yield* Effect.fail(Answers.offer(session.protocol))
   }
+  if (session.isClosing) return yield* Effect.fail(Answers.notFound)
   const client = yield* entry.accept(upgrade, session, headers)
   if (session.join(client.transport, client.released)) return
   yield* client.transport.close(CloseCode.sessionOver.code, CloseCode.sessionOver.reason)

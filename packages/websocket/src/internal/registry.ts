@@ -24,7 +24,7 @@ export interface Registry {
   /** Clients that are connected to a session. */
   readonly clients: () => number
   /** Clients came or went. */
-  readonly resized: (change: number) => void
+  readonly resized: (change: 1 | -1, clients: number) => void
   /** Counts the effect, which may finish while the proxy drains, and is cut after that. */
   readonly visit: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
@@ -46,7 +46,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const sessions = new Map<Session, () => void>()
   const visitors = new Set<Ending>()
   const report = Reports.make(context, options.name)
-  let [waiting, clients] = [0, 0]
+  let [waiting, clients, attended] = [0, 0, 0]
   let draining = false
   let emptied = () => {}
   const open = () => sessions.size + visitors.size
@@ -57,11 +57,12 @@ export const make = Effect.fnUntraced(function* (options: {
   const registry: Registry = {
     sessions: () => sessions.keys(),
     // Sessions without a client count, and so do clients that share one.
-    admitted: () => waiting + visitors.size + Math.max(sessions.size, clients),
+    admitted: () => waiting + visitors.size + sessions.size - attended + clients,
     draining: () => draining,
     clients: () => clients,
-    resized: (change) => {
+    resized: (change, left) => {
       clients += change
+      if (change === 1 ? left === 1 : left === 0) attended += change
     },
     admit: (self) =>
       Effect.suspend(() => {
@@ -73,7 +74,7 @@ export const make = Effect.fnUntraced(function* (options: {
       }),
     joined: (session) => {
       const detail = () => ({ receipts: session.receipts })
-      sessions.set(session, telemetry.add({ row: () => session.row(), detail }))
+      sessions.set(session, telemetry.add({ row: () => rowOf(session), detail }))
     },
     left: (session) => {
       sessions.get(session)?.()
@@ -125,6 +126,17 @@ export const make = Effect.fnUntraced(function* (options: {
   })
 
   return registry
+})
+
+const rowOf = (session: Session): Telemetry.Row => ({
+  _tag: "Session",
+  id: session.label,
+  state: session.state,
+  clientConnected: session.clients > 0,
+  upstreamState: session.upstreamState(),
+  bufferedMessages: session.heldMessages,
+  bufferedBytes: session.bytes,
+  resumes: session.resumes,
 })
 
 /** Not all in one moment, so that they do not all come back in one. */

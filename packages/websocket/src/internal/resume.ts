@@ -52,10 +52,11 @@ export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: bo
     if (rules.compat && asked !== undefined && chosen === undefined) return yield* Effect.fail(Answers.badId)
     const id = chosen ?? (yield* Entropy.id(16))
     const named = rules.compat && chosen !== undefined
-    if (named && sessions.isTaken(id)) return yield* Effect.fail(Answers.inUse)
-    const enter = Effect.flatMap(authorize(upgrade), (principal) =>
-      fresh(upgrade, { id, principal }, { token: resumable, named }),
-    )
+    const principal = yield* authorize(upgrade)
+    if (named && sessions.isTaken(id)) {
+      return yield* Effect.fail(sessions.refused(upgrade.remote) ? Answers.inUse : Answers.tooOften)
+    }
+    const enter = fresh(upgrade, { id, principal }, { token: resumable, named })
     yield* named ? sessions.reserving(id, enter) : enter
   })
 
@@ -64,6 +65,8 @@ export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: bo
     if (headers[HeaderRules.reconnectId] === undefined && headers[HeaderRules.resumeToken] === undefined) {
       return newcomer(upgrade)
     }
+    // Where an id alone opens a session it could be guessed.
+    if (rules.compat && sessions.isThrottled(upgrade.remote)) return Effect.fail(Answers.tooOften)
     const session = find(upgrade)
     return session === undefined ? notFound(upgrade) : back(upgrade, session)
   }

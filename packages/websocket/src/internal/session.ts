@@ -4,10 +4,10 @@
  */
 import type * as Connectivity from "@holdfast/core/Connectivity"
 import type * as EventSchema from "@holdfast/core/EventSchema"
-import type { Row } from "@holdfast/core/Telemetry"
 import type * as Scope from "effect/Scope"
 import type { Loss, Receipt } from "../Proxy.ts"
 import type { CloseInfo, Transport } from "../Transport.ts"
+import { Clients } from "./clients.ts"
 import * as CloseCode from "./closeCode.ts"
 import { Dialect } from "./dialect.ts"
 import { Flow } from "./flow.ts"
@@ -16,29 +16,10 @@ import { Hop } from "./hop.ts"
 import { Outages } from "./outage.ts"
 import type { Outlet, Range } from "./outlet.ts"
 import { hasVanished, isDown } from "./rules.ts"
-import type { Shared } from "./shared.ts"
+import type { Shared, SessionOptions } from "./shared.ts"
 import { Stalls } from "./stall.ts"
 import type { Key } from "./tokens.ts"
 import { Deadline } from "./wheel.ts"
-
-export interface Options {
-  /** As the upstream sees it. */
-  readonly id: string
-  /** As logs and lists show it. */
-  readonly label: string
-  /** Who it belongs to, in the words of `authorize`. */
-  readonly principal: string
-  /** The digest of who may come back for it. */
-  readonly binding: string
-  readonly key: Key
-  /** The client wants to see the gate's message. */
-  readonly forward: boolean
-  /** Closes when it is over, and cuts what is left. */
-  readonly scope: Scope.Closeable
-  readonly shared: Shared
-  /** Everything has ended. Once. */
-  readonly onOver: () => void
-}
 
 /** Tells the link of the upstream that its connection is over: why, in words and as a label, and whether to dial again. */
 export type Gone = (why: string, reason: typeof EventSchema.Reason.Type, again: boolean) => void
@@ -58,16 +39,17 @@ export class Session {
   name: string | undefined
   /** The subprotocol that the upstream chose. */
   protocol = ""
+  /** How the link to its upstream is. */
+  upstreamState: () => Connectivity.State = () => "Idle"
   readonly up: Flow
   readonly down: Flow
   /** Attempts to reach the upstream so far. */
   dials = 0
   resumes = 0
   readonly #shared: Shared
-  #upstreamState: () => Connectivity.State = () => "Idle"
   readonly #dialect: Dialect | undefined
   readonly #onOver: () => void
-  readonly #clients = new Set<Hop>()
+  readonly #clients: Clients
   #outages: Outages | undefined
   #stalls: Stalls | undefined
   #upstream: { readonly hop: Hop; readonly gone: Gone; readonly since: number } | undefined
@@ -78,14 +60,12 @@ export class Session {
   #endedBy: By | undefined
   #why = ""
   #isOver = false
-  #unsettled: { readonly hop: Hop; readonly turn: number } | undefined
-  #turn = 0
   #booked = 0
   readonly #linger: Deadline
   readonly #gate: Deadline
   readonly #budget: Deadline
 
-  constructor({ binding, forward, id, key, label, onOver, principal, scope, shared }: Options) {
+  constructor({ binding, forward, id, key, label, onOver, principal, scope, shared }: SessionOptions) {
     const { rules } = shared
     this.id = id
     this.label = label
@@ -94,21 +74,31 @@ export class Session {
     this.key = key
     this.scope = scope
     this.#shared = shared
+    this.#clients = new Clients(shared)
     this.#onOver = onOver
     this.#linger = new Deadline(shared.wheel)
     this.#gate = new Deadline(shared.wheel)
     this.#budget = new Deadline(shared.wheel)
-    const { marks, uncertain } = rules
-    const replay = uncertain === "replay"
-    this.up = new Flow({ marks, replay, traffic: shared.up, onPressure: (paused) => this.#pressUp(paused) })
-    this.down = new Flow({ marks, replay, traffic: shared.down, onPressure: (paused) => this.#pressDown(paused) })
+    const flow = { marks: rules.marks, replay: rules.uncertain === "replay" }
+    this.up = new Flow({
+      ...flow,
+      traffic: shared.up,
+      onPressure: (paused) => this.#pressUp(paused),
+      onHanded: () => this.#outages?.settle("upstream", 0),
+    })
+    this.down = new Flow({
+      ...flow,
+      traffic: shared.down,
+      onPressure: (paused) => this.#pressDown(paused),
+      onHanded: () => this.#outages?.settle("client", 0),
+    })
     if (!rules.gate && !rules.compat) return
     this.#dialect = new Dialect(
       { gate: rules.gate, compat: rules.compat, forward },
       {
         up: this.up,
         down: this.down,
-        toClient: (frame) => this.#clients.forEach((hop) => hop.say(frame)),
+        toClient: (frame) => this.#clients.all().forEach((hop) => hop.say(frame)),
         toUpstream: (frame) => this.#upstream?.hop.say(frame),
         opened: () => this.#gate.stop(),
         kept: (change) => this.#book(change),
@@ -125,11 +115,6 @@ export class Session {
     this.#waiting = undefined
   }
 
-  /** How its upstream is, from now on. */
-  linked(state: () => Connectivity.State): void {
-    this.#upstreamState = state
-  }
-
   /** Starts before there is a client. */
   open(): void {
     this.#started = true
@@ -144,13 +129,13 @@ export class Session {
 
   /** The client came back with the token of that turn; `false` when it is too late, or a newer one was faster. */
   rejoin(client: Transport, released: () => void, turn: number): boolean {
-    if (turn < this.#turn || this.#endedBy !== undefined) return false
-    this.#turn = turn
-    for (const hop of [...this.#clients]) this.#supersede(hop)
+    if (turn < this.#clients.turn || this.#endedBy !== undefined) return false
+    this.#clients.turn = turn
+    for (const hop of this.#clients.all()) this.#supersede(hop)
     if (this.#endedBy !== undefined) return false
     this.resumes++
     const hop = this.#addClient(client, released)
-    this.#unsettled = { hop, turn }
+    this.#clients.given(hop, turn)
     hop.outlet.barrier() // its Pong says that the new token has arrived
     return true
   }
@@ -178,11 +163,13 @@ export class Session {
     return this.up.heldBytes + this.down.heldBytes + this.#booked + this.unsentBytes
   }
 
+  get heldMessages(): number {
+    return this.up.heldMessages + this.down.heldMessages
+  }
+
   /** The part of it that is in sockets. */
   get unsentBytes(): number {
-    let unsent = this.#upstream?.hop.transport.unsentBytes() ?? 0
-    for (const { transport } of this.#clients) unsent += transport.unsentBytes()
-    return unsent
+    return this.#clients.unsentBytes + (this.#upstream?.hop.transport.unsentBytes() ?? 0)
   }
 
   /** One hop is missing. */
@@ -203,30 +190,23 @@ export class Session {
     return this.#outages?.receipts ?? []
   }
 
-  row(): Row {
-    return {
-      _tag: "Session",
-      id: this.label,
-      state: this.#state,
-      clientConnected: this.#clients.size > 0,
-      upstreamState: this.#upstream === undefined && this.#isOver ? "Shutdown" : this.#upstreamState(),
-      bufferedMessages: this.up.heldMessages + this.down.heldMessages,
-      bufferedBytes: this.bytes,
-      resumes: this.resumes,
-    }
-  }
-
   /** Says goodbye to both sides, with what was under way first. */
   shutdown(): void {
     for (const hop of this.#hops()) hop.pause(true)
     this.#end("proxy", CloseCode.shutdown.client, CloseCode.shutdown.upstream)
   }
 
-  /** It takes too much memory. */
+  /** It takes too much memory: it goes, or where others have their share, the client that is furthest behind. */
   evict(): void {
-    for (const hop of this.#clients) this.#lose("client", CloseCode.noMemory, hop.outlet.uncertain)
+    const { rules, wheel } = this.#shared
+    const { furthestBehind } = this.#clients
+    if (!rules.single && furthestBehind !== undefined) return this.#giveUp(furthestBehind, CloseCode.noMemory)
+    if (rules.forever) return
+    for (const hop of this.#hops()) hop.pause(true)
+    for (const { outlet } of this.#clients.all()) this.#lose("client", CloseCode.noMemory, outlet.uncertain)
     if (this.#upstream !== undefined) this.#lose("upstream", CloseCode.noMemory, this.#upstream.hop.outlet.uncertain)
     this.#end("proxy", CloseCode.noMemory, CloseCode.noMemory, "now")
+    wheel.at(wheel.now() + Goodbye.soon, () => this.cut())
   }
 
   /** Cuts both sides. */
@@ -235,14 +215,14 @@ export class Session {
     for (const hop of this.#hops()) hop.transport.cut()
   }
 
-  get #state() {
+  get state() {
     if (this.#endedBy !== undefined) return "Closing"
     if (this.#clients.size === 0) return "ClientAway"
     return this.#upstream === undefined ? "UpstreamAway" : "Active"
   }
 
   *#hops(): Iterable<Hop> {
-    yield* this.#clients
+    yield* this.#clients.all()
     if (this.#upstream !== undefined) yield this.#upstream.hop
   }
 
@@ -259,6 +239,7 @@ export class Session {
       beat: rules.beat,
       bufferBytes: rules.marks.bytes,
       unfinished: (change) => this.#book(change),
+      late: (frame) => (outOf === this.down ? this.up : this.down).refuse(frame),
       ...heard,
     })
   }
@@ -271,14 +252,13 @@ export class Session {
 
   #addClient(transport: Transport, released: () => void): Hop {
     const settle = () => {
-      if (this.#unsettled?.hop !== hop) return
-      this.#shared.settled(this, this.#unsettled.turn)
-      this.#unsettled = undefined
+      const turn = this.#clients.settle(hop)
+      if (turn !== undefined) this.#shared.settled(this, turn)
     }
     const dialect = this.#dialect
     const hop = this.#hop(transport, this.down, {
       frame: (frame) => {
-        if (this.#unsettled !== undefined) settle()
+        settle()
         if (dialect === undefined || dialect.client(frame)) this.up.push(frame)
       },
       alive: settle,
@@ -287,9 +267,8 @@ export class Session {
     })
     this.#linger.stop()
     this.#clients.add(hop)
-    this.#shared.resized(1)
     if (this.up.paused) hop.pause(true)
-    this.#outages?.over("client", { back: true, waiting: this.down.waiting })
+    this.#outages?.back("client", this.down.waiting)
     dialect?.clientIsBack()
     hop.open()
     return hop
@@ -310,7 +289,7 @@ export class Session {
     this.#upstream = { hop, gone, since: this.#shared.wheel.now() }
     this.#budget.stop()
     if (this.down.paused) hop.pause(true)
-    this.#outages?.over("upstream", { back: true, waiting: this.up.waiting })
+    this.#outages?.back("upstream", this.up.waiting)
     this.#awaitGate()
     hop.open(...(dialect?.greeting() ?? []))
     dialect?.upstreamIsBack()
@@ -318,20 +297,25 @@ export class Session {
 
   #awaitGate(): void {
     const { client, upstream } = CloseCode.noGate
+    const { forever, gateTimeout } = this.#shared.rules
     if (this.#dialect?.waits !== true) return
-    this.#gate.after(this.#shared.rules.gateTimeout, () => this.#end("proxy", client, upstream))
+    this.#gate.after(gateTimeout, () => {
+      if (forever) this.#upstream?.hop.transport.cut()
+      else this.#end("proxy", client, upstream)
+    })
   }
 
   #clientEnded(hop: Hop, end: CloseInfo, uncertain: Range | undefined): void {
     const { rules } = this.#shared
-    this.#removeClient(hop)
-    if (this.#endedBy !== undefined) return this.#checkOver()
+    this.#clients.remove(hop)
+    if (this.#endedBy !== undefined) return this.#left("client", end, uncertain)
     const lost = hasVanished(end) || !end.clean
     if (this.#clients.size > 0) {
       // The others have got it, or will; but what it alone was to get, from before their time, is gone.
       const abandoned = this.down.takeAbandoned()
-      if (abandoned > 0 || (lost && uncertain !== undefined)) this.#lose("client", end, lost ? uncertain : undefined)
-      this.#outages?.over("client", { back: false, waiting: abandoned })
+      if (abandoned > 0 || (lost && uncertain !== undefined)) {
+        this.#absences.once("client", end, lost ? uncertain : undefined, abandoned)
+      }
       return
     }
     const lingers = rules.lingers(end) && !this.#shared.draining()
@@ -350,7 +334,7 @@ export class Session {
     this.#gate.stop()
     if (this.#endedBy !== undefined) {
       gone(this.#why, "local", false)
-      return this.#checkOver()
+      return this.#left("upstream", end, uncertain)
     }
     const { rules, wheel } = this.#shared
     const redials = rules.redials(end)
@@ -376,36 +360,26 @@ export class Session {
   #fail(uncertain: Range | undefined): void {
     const goodbye = CloseCode.unconfirmed(uncertain)
     if (!this.#shared.rules.forever) return this.#end("proxy", goodbye, goodbye)
-    for (const hop of [...this.#clients]) this.#release(hop, goodbye)
+    for (const hop of this.#clients.all()) this.#clients.release(hop, goodbye)
   }
 
   /** The newest connection wins. */
   #supersede(hop: Hop): void {
-    const uncertain = this.#release(hop, CloseCode.takenOver)
+    const uncertain = this.#clients.release(hop, CloseCode.takenOver)
     this.#lose("client", CloseCode.takenOver, uncertain)
     if (this.#fails(uncertain)) this.#fail(uncertain)
   }
 
-  /** One client goes, the session stays. The answer is what the client may not have got. */
-  #release(hop: Hop, goodbye: CloseCode.Goodbye): Range | undefined {
-    const uncertain = hop.leave()
-    this.#removeClient(hop)
-    this.#shared.fork(hop.transport.close(goodbye.code, goodbye.reason))
-    return uncertain
-  }
-
-  #removeClient(hop: Hop): void {
-    if (this.#clients.delete(hop)) this.#shared.resized(-1)
-    if (this.#unsettled?.hop === hop) this.#unsettled = undefined
-  }
-
   #pressUp(paused: boolean): void {
-    for (const hop of this.#clients) hop.pause(paused)
+    this.#clients.pause(paused)
+    // Each side's Pongs empty the other's buffer: under `replay` two that are not read would wait for each other.
+    if (this.#shared.rules.uncertain === "replay") this.#upstream?.hop.pause(this.down.paused && !paused)
     if (paused) this.#watch(this.up, (slow) => this.#upstreamStalled(slow))
   }
 
   #pressDown(paused: boolean): void {
-    this.#upstream?.hop.pause(paused)
+    const { uncertain } = this.#shared.rules
+    this.#upstream?.hop.pause(paused && !(uncertain === "replay" && this.up.paused))
     if (paused) this.#watch(this.down, (slow) => this.#clientStalled(slow))
   }
 
@@ -417,10 +391,12 @@ export class Session {
 
   #clientStalled(slow: Outlet): void {
     const { other, slow: goodbye } = CloseCode.stalled
-    this.#lose("client", goodbye, slow.uncertain)
-    if (this.#shared.rules.single) return this.#end("proxy", goodbye, other, "now")
-    for (const hop of [...this.#clients]) if (hop.outlet === slow) this.#release(hop, goodbye)
-    this.#outages?.over("client", { back: false, waiting: this.down.takeAbandoned() })
+    if (this.#shared.rules.single) {
+      this.#lose("client", goodbye, slow.uncertain)
+      return this.#end("proxy", goodbye, other, "now")
+    }
+    const hop = this.#clients.of(slow)
+    if (hop !== undefined) this.#giveUp(hop, goodbye)
   }
 
   #upstreamStalled(slow: Outlet): void {
@@ -435,9 +411,19 @@ export class Session {
     this.#upstreamEnded({ ...goodbye, clean: false }, uncertain)
   }
 
+  /** One client of several is too much; the others stay. */
+  #giveUp(hop: Hop, goodbye: CloseCode.Goodbye): void {
+    const uncertain = this.#clients.release(hop, goodbye)
+    this.#absences.once("client", goodbye, uncertain, this.down.takeAbandoned())
+  }
+
   #lose(hop: Loss["hop"], end: Pick<CloseInfo, "code" | "reason">, uncertain: Range | undefined): void {
+    this.#absences.began(hop, end, uncertain, (hop === "client" ? this.down : this.up).waiting)
+  }
+
+  get #absences(): Outages {
     const { down, onBack, onLost, receipt, rules, up, wheel } = this.#shared
-    this.#outages ??= new Outages({
+    return (this.#outages ??= new Outages({
       session: this.label,
       principal: this.principal,
       policy: rules.uncertain,
@@ -447,8 +433,7 @@ export class Session {
       receipt,
       onLost,
       onBack,
-    })
-    this.#outages.began(hop, end, uncertain)
+    }))
   }
 
   #end(by: By, client?: CloseCode.Goodbye, upstream?: CloseCode.Goodbye, when: "handed" | "now" = "handed"): void {
@@ -459,15 +444,21 @@ export class Session {
     this.#linger.stop()
     this.#gate.stop()
     this.#budget.stop()
-    this.#unsettled = undefined
+    this.#clients.forget()
     this.#shared.closing(this)
-    this.#outages?.over("client", { back: false, waiting: this.down.waiting })
-    this.#outages?.over("upstream", { back: false, waiting: this.up.waiting })
-    if (this.#clients.size === 0) this.down.stop()
-    if (this.#upstream === undefined) this.up.stop()
-    for (const hop of this.#clients) this.#farewell(this.down, hop, client, when)
+    if (this.#clients.size === 0 || when === "now") this.#giveUpOn("client", this.down)
+    if (this.#upstream === undefined || when === "now") this.#giveUpOn("upstream", this.up)
+    for (const hop of this.#clients.all()) this.#farewell(this.down, hop, client, when)
     if (this.#upstream !== undefined) this.#farewell(this.up, this.#upstream.hop, upstream, when)
     this.#checkOver()
+  }
+
+  /** What still waits for that side never goes out: a receipt says so, if it was missed or something waits. */
+  #giveUpOn(hop: Loss["hop"], flow: Flow): void {
+    const { waiting } = flow
+    flow.stop()
+    if (this.#outages?.isOpen(hop) === true) this.#outages.over(hop, waiting)
+    else if (waiting > 0) this.#absences.once(hop, CloseCode.vanished, undefined, waiting)
   }
 
   #farewell(flow: Flow, hop: Hop, goodbye: CloseCode.Goodbye | undefined, when: "handed" | "now"): void {
@@ -475,11 +466,17 @@ export class Session {
     this.#shared.fork(Goodbye.say({ flow, hop, goodbye, when }))
   }
 
+  /** One side is gone after the end. Who has answered the goodbye has got all that came before it. */
+  #left(hop: Loss["hop"], end: CloseInfo, uncertain: Range | undefined): void {
+    if (!end.clean && uncertain !== undefined) this.#absences.once(hop, end, uncertain, 0)
+    this.#checkOver()
+  }
+
   #checkOver(): void {
     if (this.#endedBy === undefined || this.#isOver || this.#clients.size > 0 || this.#upstream !== undefined) return
     this.#isOver = true
-    this.up.stop()
-    this.down.stop()
+    this.#giveUpOn("upstream", this.up)
+    this.#giveUpOn("client", this.down)
     this.#book(-this.#booked)
     this.#onOver()
   }

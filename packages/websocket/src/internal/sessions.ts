@@ -12,8 +12,8 @@ import * as Receipts from "./receipts.ts"
 import * as Registry from "./registry.ts"
 import * as Reports from "./reports.ts"
 import type { Rules } from "./rules.ts"
-import { type Options as SessionOptions, Session } from "./session.ts"
-import type { Shared } from "./shared.ts"
+import { Session } from "./session.ts"
+import type { SessionOptions, Shared } from "./shared.ts"
 import { Throttle } from "./throttle.ts"
 import { Tokens } from "./tokens.ts"
 import * as Traffic from "./traffic.ts"
@@ -25,6 +25,8 @@ export interface Options {
   readonly wheel: Wheel
   readonly drainTimeout: Duration.Input
   readonly memory: Bytes.Input
+  /** Bytes of clients that have no answer yet. */
+  readonly early: () => number
   readonly fork: (effect: Effect.Effect<void>) => void
   readonly onLost: (loss: Loss) => void
   readonly onBack: (receipt: typeof Receipt.Type) => void
@@ -58,6 +60,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     down,
     wheel,
     sessions: registry.sessions,
+    early: options.early,
   })
   const shared: Shared = {
     rules,
@@ -127,6 +130,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     resumed: () => {
       counts.resumed++
     },
+    /** Whether somebody from there has come back for nothing too often. */
+    isThrottled: (remote: string): boolean => throttle.isExhausted(remote),
     /** Somebody came back for nothing; `false` when that happens too often. */
     refused: (remote: string): boolean => {
       counts.refused++

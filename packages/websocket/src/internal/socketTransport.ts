@@ -54,135 +54,184 @@ const controlFrames = { perSecond: 10, burst: 50, freeBehind: { messages: 64, by
 /** How coarsely a listener hears of a message that is not whole yet, in bytes. */
 const step = 64 * 1024
 
+/** Less of it is not worth a word. */
+const least = 4 * 1024
+
 /** Wraps the socket; it must be paused, or not have received anything yet. */
-export const make = (socket: SocketLike, about: About): Transport => {
-  let listener: Listener | undefined
-  let ended: CloseInfo | undefined
-  let violation: CloseInfo | undefined
-  let high = highWatermark
-  let low = highWatermark / 4
-  let blocked = false
-  let closing = false
-  let unfinished = 0
-  let heardMessages = 0
-  let heardBytes = 0
-  let control: TokenBucket | undefined
-  const barriers = new Barriers(about.nonce)
-  const early: Array<Frame> = [] // a paused socket that breaks still gives away what it had read: 64 KiB
-  const waiting = new Set<(info: CloseInfo) => void>()
+export const make = (socket: SocketLike, about: About): Transport => new SocketTransport(socket, about)
 
-  const written = () => {
-    if (!blocked || socket.bufferedAmount > low || socket.readyState !== OPEN) return
-    blocked = false
-    listener?.writable()
+// There may be very many, so what is rarely needed is made when needed.
+class SocketTransport implements Transport {
+  readonly protocol: string
+  readonly headers: Headers
+  readonly #socket: SocketLike
+  readonly #about: About
+  #listener: Listener | undefined
+  #ended: CloseInfo | undefined
+  #violation: CloseInfo | undefined
+  #high = highWatermark
+  #low = highWatermark / 4
+  #blocked = false
+  #closing = false
+  #unfinished = 0
+  #heardMessages = 0
+  #heardBytes = 0
+  #control: TokenBucket | undefined
+  #barriers: Barriers | undefined
+  /** A paused socket that breaks still gives away what it had read: 64 KiB. */
+  #early: Array<Frame> | undefined
+  #waiting: Set<(info: CloseInfo) => void> | undefined
+  #written: (() => void) | undefined
+
+  constructor(socket: SocketLike, about: About) {
+    this.protocol = about.protocol
+    this.headers = about.headers
+    this.#socket = socket
+    this.#about = about
+    socket.on("message", (data, isBinary) => this.#heard(data, isBinary))
+    socket.on("ping", () => this.#controlled())
+    socket.on("pong", (payload) => {
+      const mark = this.#barriers?.answered(payload)
+      if (mark === undefined) this.#controlled()
+      else this.#listener?.confirmed?.(mark)
+    })
+    socket.on("error", (error) => {
+      const code = violationCode(error.code)
+      if (code !== undefined) this.#violation ??= { code, reason: error.message, clean: false }
+    })
+    socket.on("close", (code, reason) => this.#over(code, reason))
   }
 
-  const controlled = () => {
-    const { bytes, messages } = controlFrames.freeBehind
-    const free = heardMessages >= messages || heardBytes >= bytes
-    heardMessages = 0
-    heardBytes = 0
-    if (free) return
-    control ??= new TokenBucket(controlFrames.perSecond, controlFrames.burst)
-    if (control.take(about.now()) || violation !== undefined) return
-    violation = { code: 1008, reason: "too many control frames", clean: false }
-    socket.close(violation.code, violation.reason)
+  listen(listener: Listener, highWatermark = this.#high): void {
+    this.#high = highWatermark
+    this.#low = this.#high / 4
+    this.#listener = listener
+    if (listener.unfinished !== undefined) this.#about.onRead((bytes) => this.#read(bytes))
+    if (this.#socket.bufferedAmount > this.#low) this.#about.flush(this.#whenWritten) // what was sent until now went by the default mark
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const frame of early) listener.frame(frame)
+    if (this.#ended !== undefined) listener.closed(this.#ended)
+    else this.#socket.resume()
   }
 
-  socket.on("message", (data, isBinary) => {
-    if (violation !== undefined) return
+  send(frame: Frame): boolean {
+    const socket = this.#socket
+    if (socket.readyState !== OPEN || this.#closing) return false
+    const before = socket.bufferedAmount
+    if (before >= this.#high) {
+      this.#blocked = true
+      return false
+    }
+    this.#about.cork()
+    const deep = before + frame.size > this.#low
+    socket.send(frame.bytes(), frame.text ? text : binary, deep ? this.#whenWritten : undefined)
+    return true
+  }
+
+  barrier(mark: number): boolean {
+    if (this.#socket.readyState !== OPEN || this.#closing) return false
+    this.#barriers ??= new Barriers(this.#about.nonce)
+    const payload = this.#barriers.next(mark)
+    if (payload === undefined) return false
+    this.#about.cork()
+    this.#socket.ping(payload)
+    return true
+  }
+
+  heardBytes(): number {
+    return this.#about.heardBytes()
+  }
+
+  unsentBytes(): number {
+    return this.#about.unsentBytes()
+  }
+
+  pause(): void {
+    if (!this.#closing) this.#socket.pause() // the answer to our goodbye cannot be read while paused
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  close(code: number, reason: string): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      if (this.#ended !== undefined) return
+      this.#closing = true
+      this.#socket.resume()
+      if (this.unsentBytes() === 0 || (yield* this.#flushed)) {
+        if (CloseCode.isSendable(code)) this.#socket.close(code, CloseCode.cutReason(reason))
+        else if (code === 1005) this.#socket.close()
+        else this.#socket.close(1011, CloseCode.cutReason(reason))
+        yield* Effect.timeoutOption(this.closed, Patience.longest)
+      }
+      if (this.#ended === undefined) this.#socket.terminate()
+    })
+  }
+
+  cut(): void {
+    this.#socket.terminate()
+  }
+
+  get closed(): Effect.Effect<CloseInfo> {
+    return Effect.callback<CloseInfo>((resume) => {
+      if (this.#ended !== undefined) return resume(Effect.succeed(this.#ended))
+      const done = (info: CloseInfo) => resume(Effect.succeed(info))
+      const waiting = (this.#waiting ??= new Set())
+      waiting.add(done)
+      return Effect.sync(() => waiting.delete(done))
+    })
+  }
+
+  get #flushed(): Effect.Effect<boolean> {
+    const empty = Effect.callback<void>((resume) => this.#about.flush(() => resume(Effect.void)))
+    return Patience.whileMoving(Effect.raceFirst(empty, this.closed), () => this.unsentBytes())
+  }
+
+  #heard(data: Buffer | ArrayBuffer | Array<Buffer>, isBinary: boolean): void {
+    if (this.#violation !== undefined) return
     const frame = new Message(data, !isBinary)
-    heardMessages++
-    heardBytes += frame.size
-    if (listener === undefined) early.push(frame)
-    else listener.frame(frame)
-  })
-  socket.on("ping", controlled)
-  socket.on("pong", (payload) => {
-    const mark = barriers.answered(payload)
-    if (mark === undefined) controlled()
-    else listener?.confirmed?.(mark)
-  })
-  socket.on("error", (error) => {
-    const code = violationCode(error.code)
-    if (code !== undefined) violation ??= { code, reason: error.message, clean: false }
-  })
-  socket.on("close", (code, reason) => {
-    ended = violation ?? { code, reason: reason.toString("utf8"), clean: code !== 1006 }
-    for (const resume of waiting) resume(ended)
-    waiting.clear()
-    listener?.closed(ended)
-  })
+    this.#heardMessages++
+    this.#heardBytes += frame.size
+    if (this.#listener !== undefined) this.#listener.frame(frame)
+    else (this.#early ??= []).push(frame)
+  }
 
-  const closed = Effect.callback<CloseInfo>((resume) => {
-    if (ended !== undefined) return resume(Effect.succeed(ended))
-    const done = (info: CloseInfo) => resume(Effect.succeed(info))
-    waiting.add(done)
-    return Effect.sync(() => waiting.delete(done))
-  })
+  #read(bytes: number): void {
+    const coarse = bytes < least ? 0 : Math.ceil(bytes / step) * step
+    if (coarse === this.#unfinished) return
+    this.#unfinished = coarse
+    this.#listener?.unfinished?.(coarse)
+  }
 
-  const empty = Effect.callback<void>((resume) => about.flush(() => resume(Effect.void)))
-  const flushed = Patience.whileMoving(Effect.raceFirst(empty, closed), about.unsentBytes)
+  get #whenWritten(): () => void {
+    return (this.#written ??= () => {
+      if (!this.#blocked || this.#socket.bufferedAmount > this.#low || this.#socket.readyState !== OPEN) return
+      this.#blocked = false
+      this.#listener?.writable()
+    })
+  }
 
-  return {
-    protocol: about.protocol,
-    headers: about.headers,
-    listen: (given, highWatermark = high) => {
-      high = highWatermark
-      low = high / 4
-      listener = given
-      if (given.unfinished !== undefined) {
-        about.onRead((bytes) => {
-          const coarse = bytes - (bytes % step)
-          if (coarse === unfinished) return
-          unfinished = coarse
-          given.unfinished?.(coarse)
-        })
-      }
-      if (socket.bufferedAmount > low) about.flush(written) // what was sent until now went by the default mark
-      for (const frame of early.splice(0)) listener.frame(frame)
-      if (ended !== undefined) listener.closed(ended)
-      else socket.resume()
-    },
-    send: (frame) => {
-      if (socket.readyState !== OPEN || closing) return false
-      if (socket.bufferedAmount >= high) {
-        blocked = true
-        return false
-      }
-      about.cork()
-      const deep = socket.bufferedAmount + frame.size > low
-      socket.send(frame.bytes(), frame.text ? text : binary, deep ? written : undefined)
-      return true
-    },
-    barrier: (mark) => {
-      if (socket.readyState !== OPEN || closing) return false
-      const payload = barriers.next(mark)
-      if (payload === undefined) return false
-      about.cork()
-      socket.ping(payload)
-      return true
-    },
-    heardBytes: about.heardBytes,
-    unsentBytes: about.unsentBytes,
-    pause: () => {
-      if (!closing) socket.pause() // the answer to our goodbye cannot be read while paused
-    },
-    resume: () => socket.resume(),
-    close: Effect.fnUntraced(function* (code, reason) {
-      if (ended !== undefined) return
-      closing = true
-      socket.resume()
-      if (yield* flushed) {
-        if (CloseCode.isSendable(code)) socket.close(code, CloseCode.cutReason(reason))
-        else if (code === 1005) socket.close()
-        else socket.close(1011, CloseCode.cutReason(reason))
-        yield* Effect.timeoutOption(closed, Patience.longest)
-      }
-      if (ended === undefined) socket.terminate()
-    }),
-    cut: () => socket.terminate(),
-    closed,
+  #controlled(): void {
+    const { bytes, messages } = controlFrames.freeBehind
+    const free = this.#heardMessages >= messages || this.#heardBytes >= bytes
+    this.#heardMessages = 0
+    this.#heardBytes = 0
+    if (free) return
+    this.#control ??= new TokenBucket(controlFrames.perSecond, controlFrames.burst)
+    if (this.#control.take(this.#about.now()) || this.#violation !== undefined) return
+    this.#violation = { code: 1008, reason: "too many control frames", clean: false }
+    this.#socket.close(this.#violation.code, this.#violation.reason)
+  }
+
+  #over(code: number, reason: Buffer): void {
+    this.#ended = this.#violation ?? { code, reason: reason.toString("utf8"), clean: code !== 1006 }
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    // First the listener, because whoever waited may look at what it has been told.
+    this.#listener?.closed(this.#ended)
+    if (waiting !== undefined) for (const resume of waiting) resume(this.#ended)
   }
 }
 

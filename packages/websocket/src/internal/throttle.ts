@@ -16,9 +16,15 @@ export class Throttle {
     this.#now = now
   }
 
+  /** Whether it has had too many. */
+  isExhausted(address: string): boolean {
+    return this.#buckets.get(sourceOf(address))?.isEmpty(this.#now()) === true
+  }
+
   /** One more failure of that source; `false` when it has had too many. */
-  failed(source: string): boolean {
+  failed(address: string): boolean {
     const now = this.#now()
+    const source = sourceOf(address)
     const bucket = this.#buckets.get(source) ?? new TokenBucket(perSecond, burst)
     this.#buckets.delete(source) // so that the order is that of the last failure
     this.#buckets.set(source, bucket)
@@ -30,3 +36,7 @@ export class Throttle {
     return taken
   }
 }
+
+// Whoever has one IPv6 address has all of its network.
+const sourceOf = (address: string): string =>
+  address.includes(":") ? address.split(":").slice(0, 4).join(":") : address

@@ -25,6 +25,11 @@ export class TokenBucket {
     return true
   }
 
+  /** Whether there is none now. */
+  isEmpty(now: number): boolean {
+    return this.#tokens + (Math.max(0, now - this.#at) / 1000) * this.#perSecond < 1
+  }
+
   /** Whether it would be full again by now, so that forgetting it changes nothing. */
   isFull(now: number): boolean {
     return this.#tokens + (Math.max(0, now - this.#at) / 1000) * this.#perSecond >= this.#burst

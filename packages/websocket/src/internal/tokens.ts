@@ -40,7 +40,7 @@ export class Tokens<S extends { readonly key: Key }> {
   rotate(session: S, shown: string | undefined, next: string): number {
     const { key } = session
     const last = shown === undefined ? undefined : Digest.of(shown)
-    const kept = key.tokens.filter(({ digest, turn }) => digest === last || turn > key.turn - most + 1)
+    const kept = key.tokens.filter(({ digest, turn }) => digest === last || turn > key.turn - most + 2)
     this.remove(session)
     key.turn++
     key.tokens = [...kept, { turn: key.turn, digest: Digest.of(next) }]

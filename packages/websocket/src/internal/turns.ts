@@ -12,24 +12,14 @@ export interface Turns {
 /** Nobody's turn yet. */
 export const make = (most: number): Turns => {
   const waiting = new Set<() => void>()
-  let queue: Array<() => void> = []
-  let head = 0
   let taken = 0
 
-  const next = (): (() => void) | undefined => {
-    while (head < queue.length) {
-      const first = queue[head++]!
-      if (waiting.delete(first)) return first
-    }
-    queue = []
-    head = 0
-    return undefined
-  }
   // Whoever is next gets the turn itself, so that nobody can come in between.
   const leave = Effect.sync(() => {
-    const first = next()
-    if (first === undefined) taken--
-    else first()
+    const [first] = waiting // a set keeps its order
+    if (first === undefined) return void taken--
+    waiting.delete(first)
+    first()
   })
   const enter = Effect.callback<void>((resume) => {
     if (taken < most) {
@@ -38,7 +28,6 @@ export const make = (most: number): Turns => {
     }
     const called = () => resume(Effect.void)
     waiting.add(called)
-    queue.push(called)
     return Effect.sync(() => waiting.delete(called))
   })
 

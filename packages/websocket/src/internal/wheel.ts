@@ -91,4 +91,7 @@ export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(functio
 })
 
 /** Milliseconds that neither jump nor run backwards, whatever is done to the system's clock. */
-export const monotonic = (clock: Clock.Clock) => () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+export const millis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+/** `millis` of that clock. */
+export const monotonic = (clock: Clock.Clock) => () => millis(clock)

@@ -47,16 +47,20 @@ const owned = <A extends { readonly socket: WebSocket | undefined }>(
   Effect.uninterruptible(
     Effect.flatMap(Effect.scope, (scope) => {
       const made = make()
-      return Effect.as(Scope.addFinalizer(scope, cutting(made.socket)), made)
+      return Effect.as(Scope.addFinalizerExit(scope, cutting(made.socket)), made)
     }),
   )
 
-const cutting = (socket: WebSocket | undefined) => Effect.sync(() => socket?.terminate())
+// It is done when it returns, so that who closes the scope needs no fiber for it.
+const cutting = (socket: WebSocket | undefined) => () => {
+  socket?.terminate()
+  return Effect.void
+}
 
 interface Dialled {
   readonly socket: WebSocket
   /** `terminate` during the handshake raises an error event; nobody may be listening by then. */
-  readonly failure: { current: Error | undefined }
+  readonly failure: { current: Error | undefined; readonly remember: (error: Error) => void }
 }
 
 const open = (target: Target, url: URL): Dialled => {
@@ -79,8 +83,8 @@ const open = (target: Target, url: URL): Dialled => {
       request.end()
     },
   })
-  const failure: Dialled["failure"] = { current: undefined }
-  socket.on("error", (error) => (failure.current ??= error))
+  const failure: Dialled["failure"] = { current: undefined, remember: (error) => (failure.current ??= error) }
+  socket.on("error", failure.remember)
   return { socket, failure }
 }
 
@@ -101,6 +105,8 @@ const await101 = (
   // What listens to a handshake keeps all of it, and an open socket is to keep none.
   const settle = (effect: Effect.Effect<Opened, TransportError>) => {
     for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener)
+    socket.on("error", ignore) // told by its close event
+    socket.off("error", failure.remember)
     resume(effect)
   }
   const fail = (reason: TransportError["reason"]) => settle(Effect.fail(new TransportError({ reason })))
@@ -180,44 +186,92 @@ interface Opened {
   readonly headers: Headers
 }
 
-const wrap = ({ headers, protocol, socket }: Opened, context: Context.Context<never>): Transport => {
-  // `ws` keeps these in private fields; without them everything works, uncorked, with coarser progress, and unfinished messages uncounted.
-  const { _receiver: receiver, _socket: raw } = socket as unknown as Inner
-  const clock = Context.get(context, Clock.Clock)
-  const random = Context.get(context, Entropy.Entropy).bytes(4)
-  // A peer whose network is gone says nothing, for ever; the operating systems ask each other.
-  raw?.setKeepAlive(true, keepAlive)
-  let corked = false
-  const uncork = () => {
-    corked = false
-    raw?.uncork()
-  }
-  return SocketTransport.make(socket, {
-    protocol,
-    headers,
-    cork: () => {
-      if (corked || raw === undefined) return
-      corked = true
-      raw.cork()
-      process.nextTick(uncork)
-    },
-    unsentBytes: () => {
-      const writing = raw?._writableState?.writelen ?? 0
-      return socket.bufferedAmount - writing + Math.min(writing, raw?._handle?.writeQueueSize ?? writing)
-    },
-    flush: (done) => void raw?.write("", () => done()),
-    heardBytes: () => raw?.bytesRead ?? 0,
-    onRead: (callback) => {
-      raw?.on("data", () => callback((receiver?._bufferedBytes ?? 0) + (receiver?._messageLength ?? 0)))
-    },
-    now: Wheel.monotonic(clock),
-    nonce: new DataView(random.buffer, random.byteOffset).getUint32(0),
-  })
+const wrap = (opened: Opened, context: Context.Context<never>): Transport => {
+  const about = new About(opened, context)
+  return SocketTransport.make(opened.socket, about)
 }
+
+// `ws` keeps these in private fields; without them everything works, uncorked, with coarser progress, and unfinished messages uncounted.
+class About implements SocketTransport.About {
+  readonly protocol: string
+  readonly headers: Headers
+  readonly #socket: WebSocket
+  readonly #raw: Raw | undefined
+  readonly #clock: Clock.Clock
+  readonly #entropy: typeof Entropy.Entropy.Service
+  #corked = false
+
+  constructor({ headers, protocol, socket }: Opened, context: Context.Context<never>) {
+    this.protocol = protocol
+    this.headers = headers
+    this.#socket = socket
+    this.#raw = (socket as unknown as Inner)._socket
+    this.#clock = Context.get(context, Clock.Clock)
+    this.#entropy = Context.get(context, Entropy.Entropy)
+    // A peer whose network is gone says nothing, for ever; the operating systems ask each other.
+    this.#raw?.setKeepAlive(true, keepAlive)
+  }
+
+  get nonce(): number {
+    const random = this.#entropy.bytes(4)
+    return new DataView(random.buffer, random.byteOffset).getUint32(0)
+  }
+
+  now(): number {
+    return Wheel.millis(this.#clock)
+  }
+
+  cork(): void {
+    if (this.#corked || this.#raw === undefined) return
+    this.#corked = true
+    this.#raw.cork()
+    process.nextTick(uncork, this)
+  }
+
+  uncork(): void {
+    this.#corked = false
+    this.#raw?.uncork()
+  }
+
+  unsentBytes(): number {
+    const raw = this.#raw
+    const writing = raw?._writableState?.writelen ?? 0
+    return this.#socket.bufferedAmount - writing + Math.min(writing, raw?._handle?.writeQueueSize ?? writing)
+  }
+
+  flush(done: () => void): void {
+    this.#raw?.write("", () => done())
+  }
+
+  heardBytes(): number {
+    return this.#raw?.bytesRead ?? 0
+  }
+
+  onRead(callback: (unfinished: number) => void): void {
+    const { _receiver: receiver } = this.#socket as unknown as Inner
+    this.#raw?.on("data", () => callback(unfinishedIn(receiver)))
+  }
+}
+
+const uncork = (of: About) => of.uncork()
 
 interface Inner {
   readonly _socket?: Raw
-  readonly _receiver?: { readonly _bufferedBytes?: number; readonly _messageLength?: number }
+  readonly _receiver?: Receiver
+}
+
+interface Receiver {
+  readonly _bufferedBytes?: number
+  readonly _messageLength?: number
+  readonly _fragments?: ReadonlyArray<unknown>
+}
+
+/** Bytes that a Buffer costs beside its content; `ws` keeps one for each fragment. */
+const perFragment = 192
+
+const unfinishedIn = (receiver: Receiver = {}): number => {
+  const { _bufferedBytes: bytes = 0, _fragments: fragments = [], _messageLength: length = 0 } = receiver
+  return bytes + length + perFragment * fragments.length
 }
 
 // The stream counts a write as a whole until it is finished; libuv's own count falls while a large one makes progress.

@@ -32,6 +32,8 @@ export interface Clients {
   readonly acceptor: Acceptor["Service"]
   /** Dials the proxy; interrupted, the client leaves before its answer. */
   readonly dial: (options?: DialOptions) => Effect.Effect<Answer>
+  /** A connection for whoever dials with code of its own: the proxy answers what it greets with. */
+  readonly meet: () => Wire
 }
 
 type Run = ReturnType<typeof Effect.runFork>
@@ -40,12 +42,17 @@ export const make = (loop: EventLoop, maxMessage: number, wireOf: (maxMessage: n
   let current: ((upgrade: Upgrade) => Run) | undefined
   let clients = 0
 
+  const meet = () => {
+    const wire = wireOf(maxMessage)
+    const remote = `10.0.0.${++clients}`
+    wire.proxy.once("head", (request: Request) => arrived(wire, request, remote))
+    return wire
+  }
+
   const dial = ({ paused = false, ...options }: DialOptions = {}) =>
     Effect.callback<Answer>((resume) => {
-      const wire = wireOf(maxMessage)
+      const wire = meet()
       const end = wire.peer
-      const remote = `10.0.0.${++clients}`
-      wire.proxy.once("head", (request: Request) => arrived(wire, request, remote))
       end.once("close", () => resume(Effect.succeed({ _tag: "Gone" })))
       end.once("head", ({ body, headers, protocol, status }: Response) => {
         if (status !== 101) {
@@ -117,6 +124,7 @@ export const make = (loop: EventLoop, maxMessage: number, wireOf: (maxMessage: n
     acceptor: {
       address: "proxy:80",
       maxMessage,
+      earlyBytes: () => 0,
       serve: Effect.fnUntraced(function* <R>({ upgrade }: Handlers<R>): Effect.fn.Return<void, never, R | Scope.Scope> {
         const fork = yield* FiberSet.makeRuntime<R, void>()
         yield* Effect.acquireRelease(
@@ -129,6 +137,7 @@ export const make = (loop: EventLoop, maxMessage: number, wireOf: (maxMessage: n
       replaceTls: () => Effect.void,
     },
     dial,
+    meet,
   }
 }
 

@@ -8,6 +8,7 @@
 import { Effect, Layer, type Scope } from "effect"
 import { Acceptor } from "../../src/Acceptor.ts"
 import { Dialer } from "../../src/Dialer.ts"
+import { dialing } from "./dialing.ts"
 import * as Clients from "./clients.ts"
 import * as EventLoop from "./eventLoop.ts"
 import { Upstream } from "./upstream.ts"
@@ -29,6 +30,8 @@ export interface Network {
   readonly layer: Layer.Layer<Acceptor>
   /** A client dials the proxy. */
   readonly dial: Clients.Clients["dial"]
+  /** How a client of ours dials the proxy: each dial is a connection of the hop `client`, and the client has its `peer` end. */
+  readonly dialer: typeof Dialer.Service
   readonly upstream: Upstream
   /** Every connection there was, in order. */
   readonly wires: Readonly<Record<Hop, ReadonlyArray<Wire>>>
@@ -47,7 +50,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}): Effect.
     return wire
   }
   const upstream = new Upstream(loop, wireOf("upstream"))
-  const { acceptor, dial } = Clients.make(loop, options.maxMessage ?? 16 * 1024 * 1024, wireOf("client"))
+  const { acceptor, dial, meet } = Clients.make(loop, options.maxMessage ?? 16 * 1024 * 1024, wireOf("client"))
   const layer = Layer.merge(Layer.succeed(Acceptor, acceptor), Layer.succeed(Dialer, { dial: upstream.dial }))
-  return { layer, dial, upstream, wires, loop }
+  return { layer, dial, dialer: dialing(meet, loop), upstream, wires, loop }
 })

@@ -2,7 +2,7 @@
  * The books at the end of a story: every message of every session has a fate, and the counters say the same.
  */
 import type { Book } from "./sessionBook.ts"
-import * as Known from "./sessionKnown.ts"
+import { known } from "./sessionKnown.ts"
 import { idOf, type Chat, type Line, type Way } from "./sessionModel.ts"
 
 /** When the proxy is closed. */
@@ -10,6 +10,12 @@ export const final = (book: Book): void => {
   for (const chat of book.chats.values()) {
     const got = new Map(chat.lines.map((line) => [line, gotBy(book, line)]))
     for (const way of [chat.up, chat.down]) fates(book, chat, way, got)
+    for (const way of [chat.up, chat.down]) {
+      const told = book.receipts.filter(({ hop, session }) => session === chat.id && hop === way.to)
+      const lost = told.reduce((sum, { lost }) => sum + lost, 0)
+      const unsent = way.accepted - way.sent.size
+      book.expect(lost <= unsent, () => `4: ${chat.id} tells of ${lost} lost messages to the ${way.to}, of ${unsent}`)
+    }
     if (chat.id.startsWith("quiet")) untouched(book, chat)
     for (const line of chat.lines) {
       if (line.start === 0) continue // it came too late to be used
@@ -47,7 +53,7 @@ const fates = (book: Book, chat: Chat, way: Way, got: ReadonlyMap<Line, Readonly
     }
     if (times[seq] === 0 && way.sent.has(seq) && !reported(seq)) {
       const late = lines.some(({ late, next, start }) => late && start <= seq && seq < next)
-      if (Known.goodbyesAreNotChecked && late) continue
+      if (known.goodbyesAreNotChecked && late) continue
       // Who said goodbye has read what it wanted to.
       const parted = lines.some(({ end, next, start }) => start <= seq && seq < next && end?.clean === true)
       expect(parted, () => `3: ${seq} of ${chat.id} does not arrive at the ${way.to}, and nobody says so`)

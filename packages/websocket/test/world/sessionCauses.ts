@@ -4,6 +4,7 @@
 import type { TransportError } from "../../src/Transport.ts"
 import type { CloseInfo } from "../../src/Transport.ts"
 import type { Book } from "./sessionBook.ts"
+import { known } from "./sessionKnown.ts"
 import type { Away, Chat, Line } from "./sessionModel.ts"
 import type { Hop } from "./sessionPlan.ts"
 
@@ -37,6 +38,9 @@ export const dialled = (chat: Chat, attempt: Chat["dials"][number], { reason }: 
 export const stalled = ({ now, plan }: Book, chat: Chat, hop: Hop): Away | undefined => {
   for (const line of chat.way(hop).lines) {
     if (now() - line.movedAt < plan.stallTimeout - 110 || line.way.held === 0) continue
+    // Somebody who takes everything at once does not stall.
+    const well = !line.troubled && plan[hop].bandwidth === 1e9
+    if (well && !(known.fullBuffersLock && plan.uncertain === "replay")) continue
     chat.causes.push(`the ${hop} stalls`)
     return { since: now(), range: line.uncertain, dials: chat.dials.length, end: undefined }
   }
@@ -64,7 +68,7 @@ const gone = ({ now, plan }: Book, { away, isShared }: Chat): boolean =>
   !isShared && away.client !== undefined && now() - away.client.since >= plan.linger
 const spent = ({ now, plan }: Book, { away, flapsSince }: Chat): boolean =>
   away.upstream !== undefined && now() - (flapsSince ?? Infinity) >= plan.retryBudget
-const gateless = ({ now }: Book, { gateSince }: Chat): boolean =>
+export const gateless = ({ now }: Book, { gateSince }: Chat): boolean =>
   gateSince !== undefined && now() - gateSince >= gateTimeout
 
 /** Whether the proxy may say this to that peer now. */

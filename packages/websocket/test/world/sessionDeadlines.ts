@@ -50,8 +50,10 @@ const open = (book: Book, chat: Chat): void => {
   for (const line of chat.lines) {
     if (line.state !== "current") continue
     line.checkBarrier()
-    const deaf =
-      line.frozenAt === undefined || line.paused ? undefined : Math.max(line.frozenAt, line.resumedAt, line.heardAt)
+    const full = line.from.held >= plan.bufferMessages || line.from.heldBytes >= plan.bufferBytes
+    expect(!full || line.paused, () => `6: ${line.name} is read, and the buffer is full`)
+    const { frozenAt, graceAt, heardAt, paused, resumedAt } = line
+    const deaf = frozenAt === undefined || paused ? undefined : Math.max(frozenAt, resumedAt, heardAt, graceAt)
     by(`12: the death of ${line.name}`, deaf, plan.heartbeat + plan.heartbeatTimeout)
     const producer = chat.current(line.hop === "client" ? "upstream" : "client")
     const stands = producer?.paused === true && line.way.held > 0 && line.done < line.way.accepted && chat.gatePassed

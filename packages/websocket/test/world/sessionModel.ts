@@ -4,7 +4,7 @@
  */
 import type { CloseInfo, Frame } from "../../src/Transport.ts"
 import type { Peer } from "./peer.ts"
-import * as Known from "./sessionKnown.ts"
+import { known } from "./sessionKnown.ts"
 import { type Hop, type Plan } from "./sessionPlan.ts"
 import type { Wire } from "./wire.ts"
 
@@ -82,8 +82,8 @@ export class Way {
     const over = closing && this.lines.size === 0
     const full = !over && (this.held - 1 >= plan.bufferMessages || this.heldBytes - frame.size >= plan.bufferBytes)
     this.excess = full ? [...this.excess, frame.size] : []
-    if (Known.goodbyesTakeEverything && closing) return
-    if (Known.deathsGiveAway && dying) return void (this.excess = [])
+    if (known.goodbyesTakeEverything && closing) return
+    if (known.deathsGiveAway && dying) return void (this.excess = [])
     const excess = this.excess.reduce((sum, size) => sum + size, 0)
     expect(
       this.excess.length <= 1 || excess <= readSize,
@@ -140,6 +140,7 @@ export class Line {
   progress = ""
   unsent = 0
   heardAt = 0
+  graceAt = 0
   heard = 0
   greeted = false
   /** It is taken, or sent away. */
@@ -205,6 +206,7 @@ export class Line {
       const greets = id === this.chat.gateId && this.next === this.start
       return expect(greets, () => `1: ${id} is sent on ${this.name}, and nobody said it`)
     }
+    expect(this.hop === "client" || this.chat.gatePassed, () => `1: ${id} is sent to ${this.name} before its gate`)
     expect(this.state === "current", () => `1: ${id} is sent on ${this.name}, which is ${this.state}`)
     expect(seq === this.next, () => `1: ${seq} is sent on ${this.name} where ${this.next} belongs`)
     expect(
@@ -264,6 +266,7 @@ export interface Away {
   readonly range: Range | null
   readonly dials: number
   readonly end: CloseInfo | undefined
+  readonly back?: { readonly at: number; readonly dials: number }
 }
 
 /** One session. */
@@ -286,6 +289,8 @@ export class Chat {
   /** Starts of dials, and what came of each. */
   readonly dials: Array<{ readonly at: number; endedAt?: number; answer?: string }> = []
   readonly away: { client?: Away | undefined; upstream?: Away | undefined } = {}
+  /** Who was away and is back, until the proxy says so. */
+  readonly returned: { client?: Away | undefined; upstream?: Away | undefined } = {}
   /** Messages that waited when somebody came. */
   readonly waited = { client: 0, upstream: 0 }
   /** Why it may be over. */
@@ -325,6 +330,9 @@ export class Chat {
   began(line: Line): void {
     const { now } = this.#around
     this.waited[line.hop] = this.way(line.hop).waiting
+    const away = this.away[line.hop]
+    if (away !== undefined) this.returned[line.hop] = { ...away, back: { at: now(), dials: this.dials.length } }
+    this.away[line.hop] = undefined
     if (line.hop === "client" && line.turn > 0) this.resumes++
     if (line.hop === "upstream" && !this.gatePassed) this.gateSince = now()
   }

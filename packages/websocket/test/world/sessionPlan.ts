@@ -53,6 +53,7 @@ const Deed = Schema.Union([
   Schema.TaggedStruct("Flood", { by: Hop, count: Schema.Literals([20, 60]) }),
   Schema.TaggedStruct("Garbage", { by: Hop }),
   Schema.TaggedStruct("Server", { up: Schema.Boolean }),
+  /** They are heard at once: the upstream is cut. */
   Schema.TaggedStruct("Replies", { replies: Schema.Array(Reply).check(Schema.isMinLength(1), Schema.isMaxLength(3)) }),
   Schema.TaggedStruct("Fresh", {}),
   Schema.TaggedStruct("Shutdown", {}),

@@ -140,7 +140,14 @@ export class Stage {
 
   readonly act = (deed: Deed): void => {
     const { wild } = this
-    const hop = "hop" in deed ? deed.hop : "by" in deed && deed._tag !== "Say" ? deed.by : undefined
+    const hop =
+      deed._tag === "Replies"
+        ? "upstream"
+        : "hop" in deed
+          ? deed.hop
+          : "by" in deed && deed._tag !== "Say"
+            ? deed.by
+            : undefined
     for (const line of this.book.lines) if (line.hop === hop && line.chat === wild.chat) line.troubled = true
     switch (deed._tag) {
       case "Say":
@@ -168,7 +175,7 @@ export class Stage {
       }
       case "Flood": {
         const peer = this.line(wild, deed.by)?.peer
-        for (let i = 0; i < deed.count && peer?.isOpen === true; i++) peer.ping()
+        for (let i = 0; i < deed.count; i++) if (peer?.isOpen === true) peer.ping()
         return
       }
       case "Garbage":
@@ -176,7 +183,8 @@ export class Stage {
       case "Server":
         return deed.up ? this.network.upstream.up() : this.network.upstream.down()
       case "Replies":
-        return void this.#replies.push(...deed.replies)
+        this.#replies.push(...deed.replies)
+        return this.line(wild, "upstream")?.wire?.cut()
       case "Fresh":
         return void this.#run(this.enter(wild))
       case "Back":

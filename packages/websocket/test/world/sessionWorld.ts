@@ -18,7 +18,7 @@ import * as Account from "./sessionAccount.ts"
 import { Book } from "./sessionBook.ts"
 import { gateTimeout, handshakeTimeout } from "./sessionCauses.ts"
 import * as Deadlines from "./sessionDeadlines.ts"
-import * as Known from "./sessionKnown.ts"
+import { known } from "./sessionKnown.ts"
 import type { Chat, Line } from "./sessionModel.ts"
 import type { Plan } from "./sessionPlan.ts"
 import * as Stage from "./sessionStage.ts"
@@ -26,8 +26,7 @@ import * as Stage from "./sessionStage.ts"
 /** Without what is known to be wrong. */
 const tamed = (plan: Plan): Plan => ({
   ...plan,
-  ...(Known.fullBuffersWait && plan.uncertain === "replay" ? { stallTimeout: 20_000 } : {}),
-  ...(Known.evictionIsForever && (plan.mode === "receiver" || plan.mode === "perConnection") ? { memory: 1e9 } : {}),
+  ...(known.fullBuffersWait && plan.uncertain === "replay" ? { stallTimeout: 20_000 } : {}),
 })
 
 /** The whole story; what was wrong is in the answer. */
@@ -56,8 +55,10 @@ const told = (plan: Plan) =>
 
     const close = Effect.gen(function* () {
       book.closingSince = book.now()
+      const sessions = [...book.chats.values()].filter((chat) => book.row(chat) !== undefined).length
       yield* Scope.close(scope, Exit.void)
       const took = book.now() - book.closingSince
+      book.expect(sessions > 0 || took === 0, () => `8: the drain of nothing took ${took} ms`)
       book.expect(took <= plan.drainTimeout + 1000, () => `8: the drain took ${took} ms`)
     })
 
@@ -137,11 +138,11 @@ const heal = Effect.fnUntraced(function* (book: Book, stage: Stage.Stage) {
     if (chat === undefined || book.draining() || book.isClosing(chat)) continue
     const line = stage.line(user, "client")
     if (plan.mode !== "sender" && (line?.state !== "current" || user.peer?.isOpen !== true)) {
-      const known = book.verdict({ "x-reconnect-id": chat.id, "x-resume-token": user.tokens.at(-1)! }) === "accept"
+      const welcome = book.verdict({ "x-reconnect-id": chat.id, "x-resume-token": user.tokens.at(-1)! }) === "accept"
       yield* stage.comeBack(user)
       if (user.chat !== chat) continue
       const back = stage.line(user, "client")?.state === "current"
-      if (known && !book.draining())
+      if (welcome && !book.draining())
         book.expect(back || book.isClosing(chat), () => `9: ${user.name} is not let in again`)
     }
     for (const by of ["client", "upstream"] as const) yield* arrives(book, stage, user, chat, by)
@@ -157,7 +158,9 @@ const arrives = Effect.fnUntraced(function* (
   by: "client" | "upstream",
 ) {
   const { plan } = book
-  const over = () => book.draining() || book.isClosing(chat)
+  // An upstream for everybody is never given up, though its gate never comes in time.
+  const hopeless = plan.mode === "receiver" && (plan.gate ?? 0) > gateTimeout
+  const over = () => hopeless || book.draining() || book.isClosing(chat)
   let [said, on]: [string | undefined, Line | undefined] = [undefined, undefined]
   let [patience, progress] = [24, ""]
   for (let tries = 0; patience-- > 0 && tries < 400 && !over(); tries++) {
@@ -167,7 +170,7 @@ const arrives = Effect.fnUntraced(function* (
     if (now !== progress || frozen) patience = 24
     if (plan.mode !== "sender" && stage.line(user, "client")?.state !== "current") yield* stage.comeBack(user)
     progress = now
-    if (Known.fullBuffersLock && plan.uncertain === "replay" && isLocked(chat)) return
+    if (known.fullBuffersLock && plan.uncertain === "replay" && isLocked(chat)) return
     const there = by === "client" ? "upstream" : "client"
     const way = chat.way(there)
     // What it was said on may have been dead already.
@@ -180,7 +183,7 @@ const arrives = Effect.fnUntraced(function* (
     }
     const number = said === undefined ? undefined : way.numberOf(said, 0)
     if (number !== undefined && chat.lines.some(({ confirmed, hop }) => hop === there && confirmed >= number)) return
-    yield* Effect.sleep(patience > 20 && !frozen ? 20 : 250)
+    yield* Effect.sleep(tries < 10 && !frozen ? 20 : 250)
   }
   book.expect(over(), () => `0: ${said ?? "a message"} of the ${by} of ${chat.id} does not arrive`)
 })
@@ -194,7 +197,7 @@ const end = Effect.fnUntraced(function* (book: Book, stage: Stage.Stage) {
   const { chat } = stage.wild
   if (chat === undefined || plan.ending === "proxy closes" || plan.mode === "receiver" || book.isClosing(chat)) return
   if (chat.isShared && plan.ending === "client closes") return
-  if (Known.fullBuffersLock && plan.uncertain === "replay" && isLocked(chat)) return
+  if (known.fullBuffersLock && plan.uncertain === "replay" && isLocked(chat)) return
   const by = plan.ending === "client closes" ? "client" : "upstream"
   const [line, other] = [stage.line(stage.wild, by), chat.current(by === "client" ? "upstream" : "client")]
   if (line?.state !== "current" || line.peer?.isOpen !== true || other === undefined) return

@@ -1,0 +1,158 @@
+/**
+ * A connection that comes back, as Effects: with an inbox, an outbox and its policy, and events about what may be lost. What `Client`
+ * and `ClientSocket` are made of.
+ */
+import * as Bytes from "@holdfast/core/Bytes"
+import * as Events from "@holdfast/core/Events"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Client from "../Client.ts"
+import type * as ClientSchema from "../ClientSchema.ts"
+import type { CloseInfo, Frame } from "../Transport.ts"
+import * as Errors from "./clientError.ts"
+import type { Marks } from "./flow.ts"
+import { Inbox } from "./inbox.ts"
+import type { Range } from "./outlet.ts"
+import * as Payload from "./payload.ts"
+import * as Reconnecting from "./reconnecting.ts"
+import * as Upstream from "./upstream.ts"
+import { Waiting } from "./waiting.ts"
+
+/** How the two differ. */
+export interface Hooks {
+  /** What waits to be sent belongs to its session, as does what may have been lost. */
+  readonly perSession: boolean
+  readonly connected: (resumed: boolean) => void
+  readonly away: (end: CloseInfo, mayResume: boolean) => void
+  readonly over: (end: CloseInfo) => void
+}
+
+export interface Conversation {
+  readonly self: Reconnecting.Reconnecting
+  readonly inbox: Inbox
+  /** How it ended, once nothing dials any more. */
+  readonly end: () => CloseInfo | undefined
+  readonly send: (message: Client.Message) => Effect.Effect<void, Client.ClientError>
+  /** Completes when something has arrived or happened. */
+  readonly news: Waiting
+}
+
+/** Starts; ends with the scope. */
+export const make = Effect.fnUntraced(function* (
+  options: Client.Options,
+  hooksOn: (inbox: Inbox) => Hooks,
+): Effect.fn.Return<Conversation, never, Scope.Scope> {
+  const context = yield* Effect.context<never>()
+  const { buffer = {}, onSession, target, uncertain = "drop", url, ...rest } = options
+  const { backoff, giveUpAfter, heartbeat, heartbeatTimeout, stableAfter, ...dial } = rest
+  const marks = marksOf(buffer)
+  const name = target ?? (typeof url === "string" ? Upstream.nameOf(url) : "client")
+  const [news, room] = [new Waiting(), new Waiting()]
+  let end: CloseInfo | undefined
+  let self!: Reconnecting.Reconnecting // before it dials
+  const inbox = new Inbox(marks, (full) => self.pause(full))
+  const hooks = hooksOn(inbox)
+  const emit = (event: Events.Event) => Context.get(context, Events.Events).emit(event)
+  const about = () => {
+    const at = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+    return { at, program: Reconnecting.program, target: name }
+  }
+  const doubted = (range: Range | undefined, outcome: "dropped" | "replayed" | "failed") => {
+    if (range === undefined) return
+    const event: typeof ClientSchema.Uncertain.Type = {
+      _tag: "Uncertain",
+      ...about(),
+      first: range[0],
+      last: range[1],
+      outcome,
+    }
+    emit(event)
+  }
+
+  yield* Reconnecting.make({
+    made: (it) => (self = it),
+    target: name,
+    url: typeof url === "string" ? Effect.succeed(url) : url,
+    dial,
+    backoff,
+    stableAfter: millis(stableAfter ?? "5 seconds"),
+    giveUpAfter: giveUpAfter === undefined ? undefined : millis(giveUpAfter),
+    marks,
+    uncertain,
+    perSession: hooks.perSession,
+    beat: { interval: millis(heartbeat ?? "15 seconds"), timeout: millis(heartbeatTimeout ?? "10 seconds") },
+    greet: onSession === undefined ? undefined : (send) => onSession((message) => send(frameOf(message))),
+    listener: {
+      connected: (resumed) => {
+        hooks.connected(resumed)
+        news.wake()
+      },
+      message: (frame) => {
+        inbox.push(frame)
+        news.wake()
+      },
+      away: (info, range) => {
+        doubted(range, ({ drop: "dropped", replay: "replayed", fail: "failed" } as const)[uncertain])
+        hooks.away(info, self.mayResume)
+        news.wake()
+      },
+      gaveUp: (messages, why) => {
+        const event: typeof ClientSchema.Dropped.Type = { _tag: "Dropped", ...about(), messages, why }
+        emit(event)
+      },
+      pressure: (full) => {
+        if (!full) room.wake()
+      },
+      over: (info, range) => {
+        doubted(range, uncertain === "fail" ? "failed" : "dropped")
+        end = info
+        hooks.over(info)
+        news.wake()
+        room.wake()
+      },
+    },
+  })
+  const send = (message: Client.Message): Effect.Effect<void, Client.ClientError> =>
+    Effect.suspend(() => {
+      if (end !== undefined) return dismissed(end)
+      switch (buffer.overflow ?? "Backpressure") {
+        case "Backpressure":
+          if (self.isPressed) return Effect.andThen(room.after(room.turn), send(message))
+          break
+        case "Fail":
+          if (self.isFull) {
+            return Effect.fail(new Errors.ClientError({ reason: new Errors.Full({ messages: self.waiting }) }))
+          }
+          break
+        case "DropNewest":
+          if (self.isFull) return Effect.sync(() => self.drop())
+          break
+        case "DropOldest":
+          while (self.isFull) self.dropOldest()
+      }
+      self.send(frameOf(message))
+      return Effect.void
+    })
+
+  return { self, inbox, end: () => end, send, news }
+})
+
+/** How it ended, as a failure. */
+export const dismissed = ({ code, reason }: CloseInfo) =>
+  Effect.fail(new Errors.ClientError({ reason: new Errors.Dismissed({ code, reason }) }))
+
+const marksOf = (buffer: NonNullable<Client.Options["buffer"]>): Marks => {
+  const { messages = 1024 } = buffer
+  if (!Number.isInteger(messages) || messages < 1) {
+    throw new RangeError(`buffer: messages must be a whole number from 1, got ${messages}`)
+  }
+  return { messages, bytes: Bytes.toNumber(buffer.bytes ?? "1MiB") }
+}
+
+const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
+
+const frameOf = (message: Client.Message): Frame =>
+  typeof message === "string" ? Payload.text(message) : Payload.binary(message)
