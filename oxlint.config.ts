@@ -59,5 +59,10 @@ export default defineConfig({
         "eslint/no-restricted-imports": "off",
       },
     },
+    {
+      // What is tested are the handlers of the standard's interface.
+      files: ["test/interop/web-socket-standard.test.ts"],
+      rules: { "unicorn/prefer-add-event-listener": "off" },
+    },
   ],
 })

@@ -20,10 +20,15 @@ const run = (name: string, env = process.env) => {
 }
 
 describe("an example prints what its README says", () => {
-  it.each(["01-proxy-in-your-app", "02-link", "03-links-by-key", "04-sessions-in-your-app", "05-receiver"])(
-    "%s",
-    (name) => assert.strictEqual(run(name), promised(name)),
-  )
+  it.each([
+    "01-proxy-in-your-app",
+    "02-link",
+    "03-links-by-key",
+    "04-sessions-in-your-app",
+    "05-receiver",
+    "06-websocket-client",
+    "07-rpc-that-survives",
+  ])("%s", (name) => assert.strictEqual(run(name), promised(name)))
 
   it.skipIf(!chromium)("08-browser-page", { timeout: 20_000 }, () =>
     assert.strictEqual(run("08-browser-page"), promised("08-browser-page")),

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { assert, describe, it } from "@effect/vitest"
 import { WebSocket } from "@holdfast/websocket/WebSocket"
-import { Effect } from "effect"
+import { Effect, Random } from "effect"
 import { dropIn } from "./kit/dropIn.ts"
 import { eventually } from "./kit/eventually.ts"
 import { upstream } from "./kit/peers.ts"
@@ -129,6 +129,48 @@ describe("behind the proxy", () => {
       yield* it.next("open")
       assert.deepStrictEqual(it.told(), ["open", "away 1006", "back", "open"])
     }),
+  )
+})
+
+const increasing = (all: ReadonlyArray<number>) => all.every((one, at) => at === 0 || one > all[at - 1]!)
+
+describe("a wire that is cut again and again, in the middle of messages", () => {
+  it.live("keeps the order, delivers nothing twice, and counts at least what is missing", () =>
+    Effect.gen(function* () {
+      const up = yield* upstream()
+      const proxy = yield* proxied({ upstream: up.url })
+      const wire = yield* wireTo(Number(proxy.address.split(":")[1]))
+      const { next, socket } = yield* dropIn(wire.url, [], {
+        backoff: { baseDelay: "2 millis", maxDelay: "4 millis" },
+      })
+      const { ws } = yield* up.accepted
+      const [heard, received]: [Array<number>, Array<number>] = [[], []]
+      let [sent, said, uncertain, opens, aways] = [0, 0, 0, 0, 0]
+      ws.on("message", (data) => heard.push(Number(`${data}`)))
+      socket.addEventListener("message", ({ data }) => received.push(Number(data)))
+      socket.addEventListener("away", (event) => {
+        aways++
+        uncertain += event.uncertain
+      })
+      socket.addEventListener("open", () => opens++)
+      yield* next("open")
+      for (let round = 0; round < 100; round++) {
+        const most = yield* Random.nextIntBetween(1, 200)
+        for (let at = 0; at < most; at++) {
+          socket.send(`${++sent}`)
+          ws.send(`${++said}`)
+        }
+        yield* Effect.sleep(yield* Random.nextIntBetween(0, 5))
+        wire.cut()
+        yield* eventually(() => aways > round && socket.readyState === WebSocket.OPEN)
+      }
+      socket.send(`${++sent}`)
+      ws.send(`${++said}`)
+      yield* eventually(() => heard.at(-1) === sent && received.at(-1) === said)
+      assert.isTrue(increasing(heard) && increasing(received))
+      assert.isAtMost(sent - heard.length, uncertain)
+      assert.deepStrictEqual([opens, aways], [1, 100])
+    }).pipe(Random.withSeed("cuts")),
   )
 })
 

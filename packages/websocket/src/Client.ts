@@ -26,8 +26,8 @@ export interface Shape extends Connectivity.Connectivity {
   /** Sends, or keeps it until connected; waits while the buffer is full. */
   readonly send: (message: Message) => Effect.Effect<void, ClientError>
   /**
-   * What has arrived and was not received yet; waits for the next if there is none. One reader at a time; as much as `buffer` holds is
-   * read ahead, then the socket is not read. As a Stream: `ClientStream.messages`.
+   * What has arrived and was not received yet; waits for the next if there is none. Of several readers each message goes to one. As
+   * much as `buffer` holds is read ahead, then the socket is not read. As a Stream: `ClientStream.messages`.
    */
   readonly receive: Effect.Effect<readonly [Message, ...Array<Message>], ClientError>
   /** Hangs up and dials again, now. */
@@ -43,15 +43,18 @@ export interface Options extends Omit<Dialer.Target, "url"> {
   readonly url: string | Effect.Effect<string>
   /** Its name in events and lists; never a secret. Default: the URL without query, or `"client"` when that is an Effect. */
   readonly target?: string | undefined
-  /** Runs on every new session before anything else is sent: log in, subscribe. Not after a resume. */
+  /**
+   * Runs on every new session before anything else is sent: log in, subscribe. Not after a resume, unless what it said may not have
+   * arrived. If it dies, or sends nothing for 20 seconds, the connection is given up for another.
+   */
   readonly onSession?: ((send: (message: Message) => Effect.Effect<void>) => Effect.Effect<void>) | undefined
-  /** Delays after a loss. Default: full jitter from 100 ms, doubling up to 5 s. */
+  /** Delays after a loss. Default: full jitter from 100 ms, doubling up to 5 s. A server's `Retry-After` is waited for, too. */
   readonly backoff?: Schedule.Schedule<unknown> | undefined
   /** A connection must live this long before the backoff starts over. Default `"5 seconds"`. */
   readonly stableAfter?: Duration.Input | undefined
   /** Without a connection for this long it is over, with 1006. Default: never. */
   readonly giveUpAfter?: Duration.Input | undefined
-  /** What waits to be sent. Default 1024 messages, `"1MiB"`, `"Backpressure"`. */
+  /** What waits to be sent, and what is read ahead. Default 1024 messages, `"1MiB"`, `"Backpressure"`. */
   readonly buffer?: ReplayBuffer.Options | undefined
   /** Sent but not confirmed when the connection died: dropped with an `Uncertain` event, sent again, or the end. Default `"drop"`. */
   readonly uncertain?: "drop" | "replay" | "fail" | undefined

@@ -7,6 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Client from "./Client.ts"
 
-/** What arrives, across reconnects; fails when the connection is over for good. One reader at a time. */
+/**
+ * What arrives, across reconnects; fails when the connection is over for good.
+ *
+ * **Gotchas**
+ *
+ * It takes all that has arrived at once: a Stream that ends early, as `Stream.take` does, takes the rest of it along.
+ */
 export const messages = (client: Client.Shape): Stream.Stream<Client.Message, Client.ClientError> =>
   Stream.fromPull(Effect.succeed(client.receive))

@@ -70,6 +70,21 @@ describe("a client is told to stay away", () => {
   }
 
   it(
+    "for a while, by a Retry-After",
+    simulated(() =>
+      Effect.gen(function* () {
+        const { is, upstream } = yield* started()
+        const headers = { "retry-after": "7" }
+        upstream.reply = (dial) => (dial === 1 ? { _tag: "Answer", status: 503, headers } : { _tag: "Accept" })
+        yield* is("Ready")
+        const [first, second] = upstream.dials
+        assert.isAtLeast(second! - first!, 7000)
+        assert.isAtMost(second! - first!, 7010)
+      }),
+    ),
+  )
+
+  it(
     "by nobody: after giveUpAfter it is over by itself, with 1006",
     simulated(() =>
       Effect.gen(function* () {

@@ -165,6 +165,22 @@ describe("a client's socket", () => {
   )
 
   it(
+    "says goodbye when all is closed, reader first",
+    simulated(() =>
+      Effect.gen(function* () {
+        const { close, ended, read, upstream } = yield* started({}, { proxied: true })
+        const first = yield* read
+        yield* first.close
+        yield* close
+        yield* Effect.sleep("1 second")
+        assert.deepStrictEqual(ended(1), { code: 1000, reason: "", clean: true })
+        yield* Effect.sleep("1 minute")
+        assert.strictEqual(upstream.dials.length, 1)
+      }),
+    ),
+  )
+
+  it(
     "says goodbye with the code of a CloseEvent",
     simulated(() =>
       Effect.gen(function* () {

@@ -249,8 +249,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       const attempt = this.#report.connecting()
       const { connect, connectTimeout } = this.#options
       let made: Generation<A> | undefined
-      const reached = (generation: Generation<A>) => this.#reached((made = generation))
-      const attempting = dial({ connect, connectTimeout, timeout, reached }, scope)
+      const attempting = dial({ connect, connectTimeout, timeout, reached: (it) => this.#reached((made = it)) }, scope)
       const settle = Effect.fnUntraced({ self: this }, function* (exit: Exit.Exit<Generation<A>, E | LinkError>) {
         const ended = Exit.isSuccess(exit) ? exit.value.ended : undefined
         if (Exit.isSuccess(exit) && ended === undefined && this.#state !== "Shutdown") {
@@ -279,10 +278,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
   #reached(generation: Generation<A>): void {
     this.#options.lost?.(
       generation.connection,
-      (why, reason, again) => {
-        if (again === false && !generation.settled && generation.ended === undefined) this.#ending = "noUse"
-        this.#gone(generation, why, reason, again)
-      },
+      (why, reason, again) => this.#gone(generation, why, reason, again),
       (effect) => void this.#run(generation.fork(effect)),
     )
   }
@@ -330,6 +326,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
 
   #gone(generation: Generation<A>, why: string, reason = Classify.reasonOf(why), again = true): void {
     if (generation.ended !== undefined) return
+    if (!again && !generation.settled) this.#ending = "noUse"
     const current = this.#current === generation
     const hangUp = this.#part(generation, why)
     const { redial } = this.#options

@@ -47,7 +47,8 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Conversation, never, Scope.Scope> {
   const context = yield* Effect.context<never>()
   const { buffer = {}, onSession, target, uncertain = "drop", url, ...rest } = options
-  const { backoff, giveUpAfter, heartbeat, heartbeatTimeout, stableAfter, ...dial } = rest
+  const { backoff, giveUpAfter, heartbeat = "15 seconds", heartbeatTimeout = "10 seconds", ...more } = rest
+  const { stableAfter = "5 seconds", ...dial } = more
   const marks = marksOf(buffer)
   const name = target ?? (typeof url === "string" ? Upstream.nameOf(url) : "client")
   const [news, room] = [new Waiting(), new Waiting()]
@@ -78,12 +79,12 @@ export const make = Effect.fnUntraced(function* (
     url: typeof url === "string" ? Effect.succeed(url) : url,
     dial,
     backoff,
-    stableAfter: millis(stableAfter ?? "5 seconds"),
+    stableAfter: millis(stableAfter),
     giveUpAfter: giveUpAfter === undefined ? undefined : millis(giveUpAfter),
     marks,
     uncertain,
     perSession: hooks.perSession,
-    beat: { interval: millis(heartbeat ?? "15 seconds"), timeout: millis(heartbeatTimeout ?? "10 seconds") },
+    beat: { interval: millis(heartbeat), timeout: millis(heartbeatTimeout) },
     greet: onSession === undefined ? undefined : (send) => onSession((message) => send(frameOf(message))),
     listener: {
       connected: (resumed) => {

@@ -100,7 +100,8 @@ export class Hop implements Listener, Pulse.Options {
       this.#pulse?.stop()
       this.#options.unfinished(-this.#unfinished)
     }
-    return this.#options.outOf.detach(this.outlet)
+    this.#options.outOf.detach(this.outlet)
+    return this.outlet.takeUncertain()
   }
 
   frame(frame: Frame): void {

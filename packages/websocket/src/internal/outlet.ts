@@ -27,6 +27,7 @@ export class Outlet {
   /** When the first message behind the last barrier was sent. */
   #since = 0
   #alarm: (() => void) | undefined
+  #told = 0
   /** Bytes. */
   #handed = 0
   /** When somebody last looked, and how often it had fallen by then. */
@@ -79,9 +80,17 @@ export class Outlet {
     return this.#messages >= everyMessages || this.#bytes >= everyBytes
   }
 
-  /** Sent, and perhaps not arrived. */
+  /** Sent, and perhaps not arrived, and not told of yet. */
   get uncertain(): Range | undefined {
-    return this.confirmed + 1 < this.next ? [this.confirmed + 1, this.next - 1] : undefined
+    const last = Math.max(this.confirmed, this.#told)
+    return last + 1 < this.next ? [last + 1, this.next - 1] : undefined
+  }
+
+  /** The same, to tell of it: once. */
+  takeUncertain(): Range | undefined {
+    const { uncertain } = this
+    this.#told = this.next - 1
+    return uncertain
   }
 
   /** Grows by the bytes that its peer takes, whatever is sent meanwhile. */

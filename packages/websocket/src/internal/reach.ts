@@ -8,11 +8,12 @@ import type { LinkError } from "@holdfast/core/Link"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { type Headers, type Transport, TransportError, Unreachable } from "../Transport.ts"
+import { type Transport, TransportError, Unreachable } from "../Transport.ts"
 import * as CloseCode from "./closeCode.ts"
 import * as Reports from "./reports.ts"
+import * as Retries from "./retries.ts"
 import type { Gone, Session } from "./session.ts"
 import * as Turns from "./turns.ts"
 import { monotonic } from "./wheel.ts"
@@ -128,7 +129,7 @@ class Way implements Link.Options<Transport, Failure, Scope.Scope> {
   }
 
   get backoff() {
-    return patient(this.#shared.backoff, () => this.#shared.now() - this.#began)
+    return Retries.patient(this.#shared.backoff, () => this.#shared.now() - this.#began)
   }
 
   get connect(): Dial<Failure> {
@@ -165,12 +166,8 @@ class Way implements Link.Options<Transport, Failure, Scope.Scope> {
   }
 }
 
-/** RFC 9110 15: what the client did wrong stays wrong, except that it was too slow, too early or too often. */
-const isWorthAnother = (failure: Failure): boolean => {
-  if (failure._tag !== "TransportError") return failure === busy
-  const { reason } = failure
-  return reason._tag !== "Refused" || reason.status >= 500 || [408, 425, 429].includes(reason.status)
-}
+const isWorthAnother = (failure: Failure): boolean =>
+  failure._tag === "TransportError" ? Retries.isWorthAnother(failure) : failure === busy
 
 const goodbye = (failure: Failure | LinkError): CloseCode.Goodbye => {
   if (failure._tag === "OtherProtocol") return CloseCode.otherProtocol
@@ -178,29 +175,3 @@ const goodbye = (failure: Failure | LinkError): CloseCode.Goodbye => {
     ? CloseCode.refused(failure.reason.status)
     : CloseCode.gaveUp
 }
-
-/** An upstream that says when to come again is not asked before; it counts from its answer, and the delays from the dial. */
-const patient = <O>(backoff: Schedule.Schedule<O>, took: () => number): Schedule.Schedule<O, Failure | LinkError> =>
-  Schedule.fromStep(
-    Effect.map(
-      Schedule.toStep(backoff),
-      (step) => (now: number, failure: Failure | LinkError) =>
-        Effect.map(step(now, failure), ([output, delay]): [O, Duration.Duration] => [
-          output,
-          Duration.max(delay, retryAfter(failure, took())),
-        ]),
-    ),
-  )
-
-const retryAfter = (failure: Failure | LinkError, took: number): Duration.Duration => {
-  if (failure._tag !== "TransportError" || failure.reason._tag !== "Refused") return Duration.zero
-  const seconds = secondsIn(failure.reason.headers)
-  return seconds === 0 ? Duration.zero : Duration.millis(took + seconds * 1000)
-}
-
-/** However long an upstream wants to be left alone: it may be well again, or somebody else. */
-const mostSeconds = 60
-
-/** RFC 9110 10.2.3; the form that is a date is not understood, and waits for nothing. */
-const secondsIn = ({ "retry-after": value }: Headers): number =>
-  typeof value === "string" && /^\d+$/.test(value) ? Math.min(Number(value), mostSeconds) : 0

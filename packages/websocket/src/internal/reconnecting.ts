@@ -102,7 +102,7 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     target: options.target,
     connect: self.connect,
     redial: "paced",
-    backoff: options.backoff ?? Backoff.full(),
+    backoff: Retries.patient(options.backoff ?? Backoff.full(), () => wheel.now() - self.began),
     stableAfter: options.stableAfter,
     giveUpAfter: options.giveUpAfter,
     isRetryable: (error) => Retries.isWorthAnother(error),
@@ -119,6 +119,8 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
 /** The connection. */
 export class Reconnecting {
   link!: Link.Link<Reached, TransportError>
+  /** The last dial. */
+  began = 0
   readonly #options: Options
   readonly #wheel: Wheel.Wheel
   readonly #dialer: typeof Dialer.Dialer.Service
@@ -137,6 +139,7 @@ export class Reconnecting {
   #paused = false
   #protocol = ""
   #leaving: CloseCode.Goodbye | undefined
+  #renewing = false
   #over = false
 
   constructor(options: Options, wheel: Wheel.Wheel, context: Context.Context<never>, hangUp: () => void) {
@@ -235,10 +238,15 @@ export class Reconnecting {
     if (current === undefined) return
     const { fork, gone, hop } = current
     this.#away(hop, { code, reason, clean: true }, hop.leave())
+    this.#renewing = true
     fork(
       Effect.andThen(
         Effect.timeoutOption(hop.transport.close(code, reason), patience.renewal),
-        Effect.sync(() => gone("renewed", "local", true)),
+        Effect.sync(() => {
+          this.#renewing = false
+          this.#news.wake()
+          gone("renewed", "local", true)
+        }),
       ),
     )
   }
@@ -248,11 +256,13 @@ export class Reconnecting {
     Effect.suspend(() => {
       if (this.#over) return Effect.void
       const hop = this.#current?.hop
-      if (hop === undefined) {
-        this.#end({ code: 1006, reason: "closed while away", clean: false })
-        return Effect.void
-      }
       this.#leaving ??= { code, reason }
+      if (hop === undefined) {
+        const away = () => this.#end({ code: 1006, reason: "closed while away", clean: false })
+        if (!this.#renewing) return Effect.sync(away)
+        const renewed = this.#until(() => !this.#renewing)
+        return Effect.andThen(Effect.timeoutOption(renewed, patience.renewal), Effect.sync(away))
+      }
       const greeted = this.#until(() => this.#greeting !== "none" || this.#current?.hop !== hop)
       const say = Goodbye.say({ flow: this.#flow, hop, goodbye: this.#leaving, when: "handed" })
       return Effect.timeoutOption(greeted, patience.goodbye).pipe(
@@ -267,6 +277,7 @@ export class Reconnecting {
     const dial = (url: string, headers: Record<string, string>) =>
       this.#dialer.dial({ ...this.#options.dial, url, headers: { ...this.#options.dial.headers, ...headers } })
     return Effect.flatMap(this.#options.url, (url) => {
+      this.began = this.#wheel.now()
       const fresh = Effect.map(dial(url, {}), (transport): Reached => ({ transport, shown: undefined }))
       const session = this.#session
       if (session === undefined) return fresh
@@ -312,7 +323,7 @@ export class Reconnecting {
       },
       writable: () => this.#news.wake(),
       alive: () => {
-        if (this.#greeting === "said" && --this.#owed <= 0) this.#greeting = "sure"
+        if (this.#current?.hop === hop && this.#greeting === "said" && --this.#owed <= 0) this.#greeting = "sure"
       },
       unfinished: () => {},
       ended: (end, uncertain) => {

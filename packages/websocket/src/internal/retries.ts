@@ -1,8 +1,11 @@
 /**
- * What a client makes of the ways a server says no: which ends are for good, and what they are called. Pure.
+ * What whoever dials makes of the ways a server says no: which ends are for good, what they are called, and when to ask again. Pure.
  */
 import type { LinkError } from "@holdfast/core/Link"
-import type { CloseInfo, TransportError } from "../Transport.ts"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { CloseInfo, Headers, TransportError } from "../Transport.ts"
 
 /**
  * Whether the server has said not to come back: done, or the client's own fault (RFC 6455 7.4.1), or a code from 4400 that stands for
@@ -27,3 +30,36 @@ export const endOf = (error: TransportError | LinkError): CloseInfo =>
   error._tag === "TransportError" && error.reason._tag === "Refused" && !isWorthAnother(error)
     ? { code: 4000 + error.reason.status, reason: error.message, clean: false }
     : { code: 1006, reason: error.message, clean: false }
+
+/** Why there is no connection. */
+type Failure = { readonly _tag: string; readonly reason?: (TransportError | LinkError)["reason"] | undefined }
+
+/** A server that says when to come again is not asked before; it counts from its answer, and the delays from the dial. */
+export const patient = <O, F extends Failure>(
+  backoff: Schedule.Schedule<O>,
+  took: () => number,
+): Schedule.Schedule<O, F> =>
+  Schedule.fromStep(
+    Effect.map(
+      Schedule.toStep(backoff),
+      (step) => (now: number, failure: F) =>
+        Effect.map(step(now, failure), ([output, delay]): [O, Duration.Duration] => [
+          output,
+          Duration.max(delay, retryAfter(failure, took())),
+        ]),
+    ),
+  )
+
+const retryAfter = (failure: Failure, took: number): Duration.Duration => {
+  const { reason } = failure
+  if (reason === undefined || reason._tag !== "Refused") return Duration.zero
+  const seconds = secondsIn(reason.headers)
+  return seconds === 0 ? Duration.zero : Duration.millis(took + seconds * 1000)
+}
+
+/** However long an upstream wants to be left alone: it may be well again, or somebody else. */
+const mostSeconds = 60
+
+/** RFC 9110 10.2.3; the form that is a date is not understood, and waits for nothing. */
+const secondsIn = ({ "retry-after": value }: Headers): number =>
+  typeof value === "string" && /^\d+$/.test(value) ? Math.min(Number(value), mostSeconds) : 0

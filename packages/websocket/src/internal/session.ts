@@ -203,8 +203,9 @@ export class Session {
     if (!rules.single && furthestBehind !== undefined) return this.#giveUp(furthestBehind, CloseCode.noMemory)
     if (rules.forever) return
     for (const hop of this.#hops()) hop.pause(true)
-    for (const { outlet } of this.#clients.all()) this.#lose("client", CloseCode.noMemory, outlet.uncertain)
-    if (this.#upstream !== undefined) this.#lose("upstream", CloseCode.noMemory, this.#upstream.hop.outlet.uncertain)
+    for (const { outlet } of this.#clients.all()) this.#lose("client", CloseCode.noMemory, outlet.takeUncertain())
+    if (this.#upstream !== undefined)
+      this.#lose("upstream", CloseCode.noMemory, this.#upstream.hop.outlet.takeUncertain())
     this.#end("proxy", CloseCode.noMemory, CloseCode.noMemory, "now")
     wheel.at(wheel.now() + Goodbye.soon, () => this.cut())
   }
@@ -288,7 +289,7 @@ export class Session {
     })
     this.#upstream = { hop, gone, since: this.#shared.wheel.now() }
     this.#budget.stop()
-    if (this.down.paused) hop.pause(true)
+    if (this.#holdsUpstream) hop.pause(true)
     this.#outages?.back("upstream", this.up.waiting)
     this.#awaitGate()
     hop.open(...(dialect?.greeting() ?? []))
@@ -370,16 +371,19 @@ export class Session {
     if (this.#fails(uncertain)) this.#fail(uncertain)
   }
 
+  // Each side's Pongs empty the other's buffer: under `replay` two that are not read would wait for each other.
+  get #holdsUpstream(): boolean {
+    return this.down.paused && !(this.up.paused && this.#shared.rules.uncertain === "replay")
+  }
+
   #pressUp(paused: boolean): void {
     this.#clients.pause(paused)
-    // Each side's Pongs empty the other's buffer: under `replay` two that are not read would wait for each other.
-    if (this.#shared.rules.uncertain === "replay") this.#upstream?.hop.pause(this.down.paused && !paused)
+    if (this.down.paused) this.#upstream?.hop.pause(this.#holdsUpstream)
     if (paused) this.#watch(this.up, (slow) => this.#upstreamStalled(slow))
   }
 
   #pressDown(paused: boolean): void {
-    const { uncertain } = this.#shared.rules
-    this.#upstream?.hop.pause(paused && !(uncertain === "replay" && this.up.paused))
+    this.#upstream?.hop.pause(this.#holdsUpstream)
     if (paused) this.#watch(this.down, (slow) => this.#clientStalled(slow))
   }
 
@@ -392,7 +396,7 @@ export class Session {
   #clientStalled(slow: Outlet): void {
     const { other, slow: goodbye } = CloseCode.stalled
     if (this.#shared.rules.single) {
-      this.#lose("client", goodbye, slow.uncertain)
+      this.#lose("client", goodbye, slow.takeUncertain())
       return this.#end("proxy", goodbye, other, "now")
     }
     const hop = this.#clients.of(slow)
@@ -402,7 +406,7 @@ export class Session {
   #upstreamStalled(slow: Outlet): void {
     const { other, slow: goodbye } = CloseCode.stalled
     if (!this.#shared.rules.forever) {
-      this.#lose("upstream", goodbye, slow.uncertain)
+      this.#lose("upstream", goodbye, slow.takeUncertain())
       return this.#end("proxy", other, goodbye, "now")
     }
     const { hop } = this.#upstream!

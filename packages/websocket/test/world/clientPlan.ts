@@ -135,7 +135,7 @@ export const story = (plan: Plan) =>
     const news = new Waiting()
     yield* Effect.forkScoped(
       Effect.gen(function* () {
-        while (ends === 0) {
+        while (true) {
           const size = queue.shift()
           if (size === undefined) {
             yield* news.after(news.turn)
@@ -243,7 +243,6 @@ export const story = (plan: Plan) =>
     if (failed) expect(over() && ends === 1, () => "6: it goes on after a doubt under fail")
     else expect(client.state() === "Ready", () => `8: it is ${client.state()}`)
 
-    if ((globalThis as any).dbg) console.log(client.state(), wires.map((w) => [w[own].readyState, w[far].readyState]), network.upstream.dials, (stage as any).told?.map((e: any) => `${e.at} ${e._tag} ${e.why ?? ""}`))
     const received = () => upstream.connections.map(({ peer }) => peer.received.map(textOf))
     if (!failed) {
       const before = heard.length

@@ -48,14 +48,13 @@ export const staged = Effect.fnUntraced(function* (settings: Settings = {}) {
   const { upstream } = network
   const events = (tag: string) =>
     told.flatMap((event) => {
-      const { _tag, at, program, target, ...about } = event
+      const { _tag, at: _, program, target, ...about } = event
       if (_tag !== tag) return []
       assert.deepStrictEqual([program, target], ["client", "ws://server/feed"])
       return [about]
     })
   return {
     network,
-    told,
     upstream,
     world,
     events,

@@ -10,6 +10,7 @@ import type { Receipt } from "../../src/Proxy.ts"
 import type { CloseInfo, Transport } from "../../src/Transport.ts"
 import type { Network } from "./network.ts"
 import * as Explain from "./sessionCauses.ts"
+import { known } from "./sessionKnown.ts"
 import { type Around, Chat, idOf, Line } from "./sessionModel.ts"
 import type { Hop, Plan } from "./sessionPlan.ts"
 
@@ -243,9 +244,9 @@ export class Book implements Around {
             unfinished: (bytes) => listener.unfinished?.(bytes),
             frame: (frame) => {
               this.#settle(line)
-              if (line.state !== "fenced" && this.#passes(line, frame.bytes())) {
-                const dying = line.wire?.proxy.readyState !== 1 && line.state !== "told"
-                line.from.accept(frame, readSize(line, this.plan), this.isClosing(line.chat), dying)
+              if (line.state === "told") line.from.refuse(frame)
+              else if (line.state !== "fenced" && this.#passes(line, frame.bytes())) {
+                line.from.accept(frame, readSize(line, this.plan), this.isClosing(line.chat), this.#mayExceed(line))
               }
               listener.frame(frame)
             },
@@ -305,6 +306,13 @@ export class Book implements Around {
     }
   }
 
+  /** Whether more may come of it though the buffer is full. */
+  #mayExceed({ chat, hop, state, wire }: Line): boolean {
+    // Its Pongs are needed, and stand behind whatever it says.
+    const asked = this.plan.uncertain === "replay" && hop === "upstream" && chat.current("client")?.paused === true
+    return asked || (known.deathsGiveAway && wire?.proxy.readyState !== 1 && state === "current")
+  }
+
   /** Whether it is a message of the session, and not the gate's. */
   #passes(line: Line, bytes: Uint8Array): boolean {
     if (line.hop === "client" || this.plan.gate === null) return true
@@ -333,8 +341,9 @@ export class Book implements Around {
     line.endedAt = this.now()
     const closing = this.isClosing(chat)
     const range = line.uncertain
-    line.late = closing || was === "told"
     line.leave("ended")
+    const parted = (closing || was === "told") && was !== "fenced" && !end.clean && range !== null
+    if (parted) chat.parted[hop] = { since: this.now(), range, dials: chat.dials.length, end }
     if (was === "fenced" || was === "told") return
     if (hop === "upstream") chat.gateSince = undefined
     // Whatever it had begun to say: it was given up.
@@ -389,13 +398,18 @@ export class Book implements Around {
     this.expect(least && told.lost <= way.waiting + abandoned, () => `4: ${JSON.stringify(told)} of ${way.waiting}`)
     if (told.range !== null) chat.reported[hop].push(told.range)
     const away =
-      chat.returned[hop] ?? chat.away[hop] ?? Explain.stalled(this, chat, hop) ?? Explain.evicted(this, chat, hop)
+      chat.returned[hop] ??
+      chat.away[hop] ??
+      chat.parted[hop] ??
+      Explain.stalled(this, chat, hop) ??
+      Explain.evicted(this, chat, hop)
     if (away === undefined) {
       const plain = !told.back && told.range === null && told.lost > 0
       return this.expect(plain, () => `4: a receipt of ${chat.id} without an outage of ${hop}`)
     }
     if (chat.returned[hop] === undefined) chat.away[hop] = undefined
     chat.returned[hop] = undefined
+    chat.parted[hop] = undefined
     const { range } = away
     const replayed = plan.uncertain === "replay" && told.back
     const due = {

@@ -4,7 +4,6 @@
 import type { TransportError } from "../../src/Transport.ts"
 import type { CloseInfo } from "../../src/Transport.ts"
 import type { Book } from "./sessionBook.ts"
-import { known } from "./sessionKnown.ts"
 import type { Away, Chat, Line } from "./sessionModel.ts"
 import type { Hop } from "./sessionPlan.ts"
 
@@ -39,8 +38,7 @@ export const stalled = ({ now, plan }: Book, chat: Chat, hop: Hop): Away | undef
   for (const line of chat.way(hop).lines) {
     if (now() - line.movedAt < plan.stallTimeout - 110 || line.way.held === 0) continue
     // Somebody who takes everything at once does not stall.
-    const well = !line.troubled && plan[hop].bandwidth === 1e9
-    if (well && !(known.fullBuffersLock && plan.uncertain === "replay")) continue
+    if (!line.troubled && plan[hop].bandwidth === 1e9) continue
     chat.causes.push(`the ${hop} stalls`)
     return { since: now(), range: line.uncertain, dials: chat.dials.length, end: undefined }
   }

@@ -4,7 +4,6 @@
  */
 import type { CloseInfo, Frame } from "../../src/Transport.ts"
 import type { Peer } from "./peer.ts"
-import { known } from "./sessionKnown.ts"
 import { type Hop, type Plan } from "./sessionPlan.ts"
 import type { Wire } from "./wire.ts"
 
@@ -31,6 +30,8 @@ export class Way {
   /** Messages that the proxy has taken; the last one's number. */
   accepted = 0
   bytes = 0
+  /** Taken, and not numbered. */
+  refused = 0
   /** By number. */
   readonly sizes: Array<number> = [0]
   readonly acceptedAt: Array<number> = [0]
@@ -70,8 +71,15 @@ export class Way {
     return numbers?.includes(due) === true ? due : numbers?.[0]
   }
 
+  /** From somebody who has been told goodbye: it goes nowhere. */
+  refuse(frame: Frame): void {
+    this.refused++
+    this.bytes += frame.size
+    this.releasedBytes += frame.size
+  }
+
   /** Over, it holds nothing any more. */
-  accept(frame: Frame, readSize: number, closing: boolean, dying: boolean): void {
+  accept(frame: Frame, readSize: number, closing: boolean, exempt: boolean): void {
     const { expect, now, plan } = this.#around
     const seq = ++this.accepted
     this.acceptedAt.push(now())
@@ -82,8 +90,7 @@ export class Way {
     const over = closing && this.lines.size === 0
     const full = !over && (this.held - 1 >= plan.bufferMessages || this.heldBytes - frame.size >= plan.bufferBytes)
     this.excess = full ? [...this.excess, frame.size] : []
-    if (known.goodbyesTakeEverything && closing) return
-    if (known.deathsGiveAway && dying) return void (this.excess = [])
+    if (exempt) return void (this.excess = [])
     const excess = this.excess.reduce((sum, size) => sum + size, 0)
     expect(
       this.excess.length <= 1 || excess <= readSize,
@@ -124,8 +131,6 @@ export class Line {
   next = 0
   start = 0
   confirmed = 0
-  /** It ended when the session was about to. */
-  late = false
   /** The proxy does not read from it. */
   paused = false
   pausedAt = 0
@@ -291,6 +296,8 @@ export class Chat {
   readonly away: { client?: Away | undefined; upstream?: Away | undefined } = {}
   /** Who was away and is back, until the proxy says so. */
   readonly returned: { client?: Away | undefined; upstream?: Away | undefined } = {}
+  /** Who vanished when the session was about to end. */
+  readonly parted: { client?: Away | undefined; upstream?: Away | undefined } = {}
   /** Messages that waited when somebody came. */
   readonly waited = { client: 0, upstream: 0 }
   /** Why it may be over. */

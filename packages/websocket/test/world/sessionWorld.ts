@@ -18,21 +18,12 @@ import * as Account from "./sessionAccount.ts"
 import { Book } from "./sessionBook.ts"
 import { gateTimeout, handshakeTimeout } from "./sessionCauses.ts"
 import * as Deadlines from "./sessionDeadlines.ts"
-import { known } from "./sessionKnown.ts"
 import type { Chat, Line } from "./sessionModel.ts"
 import type { Plan } from "./sessionPlan.ts"
 import * as Stage from "./sessionStage.ts"
 
-/** Without what is known to be wrong. */
-const tamed = (plan: Plan): Plan => ({
-  ...plan,
-  ...(known.fullBuffersWait && plan.uncertain === "replay" ? { stallTimeout: 20_000 } : {}),
-})
-
 /** The whole story; what was wrong is in the answer. */
-export const story = (plan: Plan) => told(tamed(plan))
-
-const told = (plan: Plan) =>
+export const story = (plan: Plan) =>
   Effect.gen(function* () {
     const network = yield* Network.make({
       settings: (hop) => {
@@ -164,13 +155,14 @@ const arrives = Effect.fnUntraced(function* (
   let [said, on]: [string | undefined, Line | undefined] = [undefined, undefined]
   let [patience, progress] = [24, ""]
   for (let tries = 0; patience-- > 0 && tries < 400 && !over(); tries++) {
-    const now = chat.lines.map(({ confirmed, from, next }) => `${next} ${confirmed} ${from.accepted}`).join()
+    const now = chat.lines
+      .map(({ confirmed, from, next, wire }) => [next, confirmed, from.accepted, wire?.proxy.unsentBytes])
+      .join()
     // What was not read could not be found dead before.
     const frozen = chat.lines.some(({ frozenAt, state }) => frozenAt !== undefined && state === "current")
     if (now !== progress || frozen) patience = 24
     if (plan.mode !== "sender" && stage.line(user, "client")?.state !== "current") yield* stage.comeBack(user)
     progress = now
-    if (known.fullBuffersLock && plan.uncertain === "replay" && isLocked(chat)) return
     const there = by === "client" ? "upstream" : "client"
     const way = chat.way(there)
     // What it was said on may have been dead already.
@@ -188,16 +180,12 @@ const arrives = Effect.fnUntraced(function* (
   book.expect(over(), () => `0: ${said ?? "a message"} of the ${by} of ${chat.id} does not arrive`)
 })
 
-const isLocked = (chat: Chat): boolean =>
-  chat.current("client")?.paused === true && chat.current("upstream")?.paused === true
-
 /** Somebody says goodbye, and both sides hear it. */
 const end = Effect.fnUntraced(function* (book: Book, stage: Stage.Stage) {
   const { plan } = book
   const { chat } = stage.wild
   if (chat === undefined || plan.ending === "proxy closes" || plan.mode === "receiver" || book.isClosing(chat)) return
   if (chat.isShared && plan.ending === "client closes") return
-  if (known.fullBuffersLock && plan.uncertain === "replay" && isLocked(chat)) return
   const by = plan.ending === "client closes" ? "client" : "upstream"
   const [line, other] = [stage.line(stage.wild, by), chat.current(by === "client" ? "upstream" : "client")]
   if (line?.state !== "current" || line.peer?.isOpen !== true || other === undefined) return
