@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Sim } from "@holdfast/testing"
 import { Effect } from "effect"
-import { Plan, run } from "./world/rpcWorld.ts"
+import { Plan, run, story } from "./world/rpcWorld.ts"
 
 const times = Number(process.env["HOLDFAST_RUNS"] ?? 1)
 const arbitrary = { seed: process.env["HOLDFAST_SEED"] ?? "rpc", maxShrinks: 500 }
@@ -18,5 +19,12 @@ describe("Effect RPC over a client's socket, whatever happens to its connections
     [Plan],
     ([plan]) => Effect.sync(() => assert.deepStrictEqual(run({ ...plan, blows: [] }), [])),
     { arbitrary: { ...arbitrary, runs: 30 * times }, timeout: 60_000 * times },
+  )
+
+  it.effect.prop(
+    "is decided by its plan",
+    [Plan],
+    ([plan]) => Effect.sync(() => assert.isUndefined(Sim.check(story(plan), { seed: plan.seed, preempt: 0.2 }))),
+    { arbitrary: { ...arbitrary, runs: 10 * times }, timeout: 60_000 * times },
   )
 })

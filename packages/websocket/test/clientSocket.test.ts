@@ -110,6 +110,19 @@ describe("a client's socket", () => {
     ),
   )
 
+  it(
+    "ends its reader at once when the session was ended with a goodbye, also while nobody can be dialled",
+    simulated(() =>
+      Effect.gen(function* () {
+        const { last, read, upstream } = yield* started({}, { proxied: { onUpstreamLoss: "close" } })
+        const { pull } = yield* read
+        upstream.down()
+        last().peer.close(1011, "a bug")
+        assert.deepStrictEqual(yield* Effect.timeout(closing(pull), "1 second"), [1011, "a bug"])
+      }),
+    ),
+  )
+
   for (const [uncertain, found] of [
     ["fail", "another"],
     ["drop", "gap"],

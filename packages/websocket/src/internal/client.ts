@@ -11,7 +11,7 @@ import type { Messages } from "./inbox.ts"
 export const make = Effect.fnUntraced(function* (
   options: Client.Options,
 ): Effect.fn.Return<Client.Shape, never, Scope.Scope> {
-  const { end, inbox, news, self, send } = yield* Conversation.make(options, () => ({
+  const { inbox, news, self, send } = yield* Conversation.make(options, () => ({
     perSession: false,
     connected: () => {},
     away: () => {},
@@ -20,8 +20,8 @@ export const make = Effect.fnUntraced(function* (
   const receive: Effect.Effect<Messages, Client.ClientError> = Effect.suspend(() => {
     const messages = inbox.take()
     if (messages !== undefined) return Effect.succeed(messages)
-    const over = end()
-    return over === undefined ? Effect.andThen(news.after(news.turn), receive) : Conversation.dismissed(over)
+    if (self.ending !== undefined) return Conversation.dismissed(self.ending)
+    return Effect.andThen(news.after(news.turn), receive)
   })
   return { state: self.link.state, subscribe: self.link.subscribe, send, receive, reconnect: self.reconnect }
 })

@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function* (
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
   ): Effect.Effect<Socket.Reader, Socket.SocketError, Scope.Scope> =>
     Effect.suspend(() => {
-      const over = conversation.end()
+      const over = self.ending
       if (over !== undefined && !live && reader === undefined) {
         const before = told
         told = true

@@ -33,8 +33,6 @@ export interface Hooks {
 export interface Conversation {
   readonly self: Reconnecting.Reconnecting
   readonly inbox: Inbox
-  /** How it ended, once nothing dials any more. */
-  readonly end: () => CloseInfo | undefined
   readonly send: (message: Client.Message) => Effect.Effect<void, Client.ClientError>
   /** Completes when something has arrived or happened. */
   readonly news: Waiting
@@ -52,7 +50,6 @@ export const make = Effect.fnUntraced(function* (
   const marks = marksOf(buffer)
   const name = target ?? (typeof url === "string" ? Upstream.nameOf(url) : "client")
   const [news, room] = [new Waiting(), new Waiting()]
-  let end: CloseInfo | undefined
   let self!: Reconnecting.Reconnecting // before it dials
   const inbox = new Inbox(marks, (full) => self.pause(full))
   const hooks = hooksOn(inbox)
@@ -109,7 +106,6 @@ export const make = Effect.fnUntraced(function* (
       },
       over: (info, range) => {
         doubted(range, uncertain === "fail" ? "failed" : "dropped")
-        end = info
         hooks.over(info)
         news.wake()
         room.wake()
@@ -118,7 +114,7 @@ export const make = Effect.fnUntraced(function* (
   })
   const send = (message: Client.Message): Effect.Effect<void, Client.ClientError> =>
     Effect.suspend(() => {
-      if (end !== undefined) return dismissed(end)
+      if (self.ending !== undefined) return dismissed(self.ending)
       switch (buffer.overflow ?? "Backpressure") {
         case "Backpressure":
           if (self.isPressed) return Effect.andThen(room.after(room.turn), send(message))
@@ -138,7 +134,7 @@ export const make = Effect.fnUntraced(function* (
       return Effect.void
     })
 
-  return { self, inbox, end: () => end, send, news }
+  return { self, inbox, send, news }
 })
 
 /** How it ended, as a failure. */

@@ -167,7 +167,6 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
         scope,
       })
       sessions.add(session)
-      session.open()
       yield* Scope.provide(
         link(session, { url: Target.resolve(base, "/"), headers: {}, tls: options.upstreamTls }, id),
         scope,

@@ -140,7 +140,7 @@ export class Reconnecting {
   #protocol = ""
   #leaving: CloseCode.Goodbye | undefined
   #renewing = false
-  #over = false
+  #ending: CloseInfo | undefined
 
   constructor(options: Options, wheel: Wheel.Wheel, context: Context.Context<never>, hangUp: () => void) {
     this.#hangUp = hangUp
@@ -173,7 +173,12 @@ export class Reconnecting {
   }
 
   get isOver(): boolean {
-    return this.#over
+    return this.#ending !== undefined
+  }
+
+  /** How it ended. Known before anybody is told, also to those who were waiting for room. */
+  get ending(): CloseInfo | undefined {
+    return this.#ending
   }
 
   /** Bytes that were taken and have not been handed to the operating system. */
@@ -225,14 +230,14 @@ export class Reconnecting {
   /** Hangs up and dials again, now. */
   readonly reconnect = (why: string): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (this.#over || this.#leaving !== undefined) return Effect.void
+      if (this.isOver || this.#leaving !== undefined) return Effect.void
       this.#part(why)
       return this.link.reconnect(why)
     })
 
   /** Says goodbye to this session, without waiting for it; the next connection is another's. */
   renew(code: number, reason: string): void {
-    if (this.#over || this.#leaving !== undefined) return
+    if (this.isOver || this.#leaving !== undefined) return
     this.#forget()
     const current = this.#current
     if (current === undefined) return
@@ -254,7 +259,7 @@ export class Reconnecting {
   /** Sends what waits, says goodbye and waits for the answer. While away there is nobody to tell, and what waits is lost. */
   readonly close = (code: number, reason: string): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (this.#over) return Effect.void
+      if (this.isOver) return Effect.void
       const hop = this.#current?.hop
       this.#leaving ??= { code, reason }
       if (hop === undefined) {
@@ -293,10 +298,10 @@ export class Reconnecting {
   }
 
   reached({ shown, transport }: Reached, gone: Gone, fork: Fork): void {
-    if (this.#over || this.#leaving !== undefined) return gone("closed", "local", false)
+    if (this.isOver || this.#leaving !== undefined) return gone("closed", "local", false)
     if (shown !== undefined && shown !== this.#session) return gone("renewed", "local", true)
     this.#part("replaced") // from one that was hung up, and has not said so yet
-    if (this.#over) return gone("closed", "local", false)
+    if (this.isOver) return gone("closed", "local", false)
     const { beat, greet, listener, marks } = this.#options
     const session = sessionOf(transport)
     // A server that knows nothing of sessions lets in whoever shows one.
@@ -319,7 +324,7 @@ export class Reconnecting {
       bufferBytes: marks.bytes,
       frame: (frame) => {
         announce()
-        if (!this.#over) listener.message(frame)
+        if (!this.isOver) listener.message(frame)
       },
       writable: () => this.#news.wake(),
       alive: () => {
@@ -408,8 +413,9 @@ export class Reconnecting {
     // Who says goodbye has ended the session, unless it may be somebody in between who goes away.
     const over = fails || this.#session === undefined || (end.clean && end.code !== 1001)
     if (perSession && over) this.#forget()
-    gone(told, CloseCode.reasonLabel(end), !fails || perSession)
+    // First, because the link wakes those who watch it, and they may do anything.
     this.#away(hop, end, uncertain)
+    gone(told, CloseCode.reasonLabel(end), !fails || perSession)
     if (fails && !perSession) this.#end({ ...CloseCode.unconfirmed(uncertain), clean: false })
   }
 
@@ -424,14 +430,15 @@ export class Reconnecting {
     this.#session = undefined
     this.#live = false
     const { heldMessages } = this.#flow
-    while (this.#flow.heldMessages > 0) this.#flow.dropOldest()
+    // Not one more: those who waited for room may be quicker.
+    for (let left = heldMessages; left > 0; left--) this.#flow.dropOldest()
     this.#flow.takeAbandoned()
     this.#giveUp(heldMessages, "session")
   }
 
   #end(end: CloseInfo, uncertain?: Range, connected = false): void {
-    if (this.#over) return
-    this.#over = true
+    if (this.isOver) return
+    this.#ending = end
     const { heldMessages } = this.#flow
     this.#flow.stop()
     const unsent = this.#flow.takeAbandoned()

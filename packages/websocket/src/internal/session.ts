@@ -56,7 +56,8 @@ export class Session {
   /** An upstream that has not been stable since it was lost is not dialled after this. */
   #giveUpAt: number | undefined
   #waiting: { readonly transport: Transport; readonly gone: Gone } | undefined
-  #started = false
+  /** An upstream for everybody is heard before there is a client. */
+  #started: boolean
   #endedBy: By | undefined
   #why = ""
   #isOver = false
@@ -75,6 +76,7 @@ export class Session {
     this.scope = scope
     this.#shared = shared
     this.#clients = new Clients(shared)
+    this.#started = rules.forever
     this.#onOver = onOver
     this.#linger = new Deadline(shared.wheel)
     this.#gate = new Deadline(shared.wheel)
@@ -113,11 +115,6 @@ export class Session {
     this.#addClient(client, released)
     if (this.#waiting !== undefined) this.#attach(this.#waiting)
     this.#waiting = undefined
-  }
-
-  /** Starts before there is a client. */
-  open(): void {
-    this.#started = true
   }
 
   /** Somebody came who may come; `false` when it is too late. */

@@ -308,9 +308,10 @@ export class Book implements Around {
 
   /** Whether more may come of it though the buffer is full. */
   #mayExceed({ chat, hop, state, wire }: Line): boolean {
-    // Its Pongs are needed, and stand behind whatever it says.
-    const asked = this.plan.uncertain === "replay" && hop === "upstream" && chat.current("client")?.paused === true
-    return asked || (known.deathsGiveAway && wire?.proxy.readyState !== 1 && state === "current")
+    const asked = hop === "upstream" && chat.needsPongs
+    const cleared =
+      this.isClosing(chat) && (this.plan.memory < 1e6 || chat.causes.some((why) => why.endsWith("stalls")))
+    return asked || cleared || (known.deathsGiveAway && wire?.proxy.readyState !== 1 && state === "current")
   }
 
   /** Whether it is a message of the session, and not the gate's. */

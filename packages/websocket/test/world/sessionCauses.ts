@@ -37,8 +37,9 @@ export const dialled = (chat: Chat, attempt: Chat["dials"][number], { reason }: 
 export const stalled = ({ now, plan }: Book, chat: Chat, hop: Hop): Away | undefined => {
   for (const line of chat.way(hop).lines) {
     if (now() - line.movedAt < plan.stallTimeout - 110 || line.way.held === 0) continue
-    // Somebody who takes everything at once does not stall.
-    if (!line.troubled && plan[hop].bandwidth === 1e9) continue
+    // Somebody near who takes everything at once does not stall, unless nobody reads its Pongs.
+    const unheard = plan.uncertain === "replay" && line.paused
+    if (!line.troubled && plan[hop].bandwidth === 1e9 && plan[hop].window === 65_536 && !unheard) continue
     chat.causes.push(`the ${hop} stalls`)
     return { since: now(), range: line.uncertain, dials: chat.dials.length, end: undefined }
   }

@@ -51,8 +51,7 @@ const open = (book: Book, chat: Chat): void => {
     if (line.state !== "current") continue
     line.checkBarrier()
     const full = line.from.held >= plan.bufferMessages || line.from.heldBytes >= plan.bufferBytes
-    // Under `replay` an upstream whose Pongs are needed is read all the same.
-    const asked = plan.uncertain === "replay" && line.hop === "upstream" && chat.current("client")?.paused === true
+    const asked = line.hop === "upstream" && chat.needsPongs
     expect(!full || line.paused || asked, () => `6: ${line.name} is read, and the buffer is full`)
     const { frozenAt, graceAt, heardAt, paused, resumedAt } = line
     const deaf = frozenAt === undefined || paused ? undefined : Math.max(frozenAt, resumedAt, heardAt, graceAt)

@@ -334,6 +334,14 @@ export class Chat {
     return [...this.way(hop).lines][0]
   }
 
+  /** Under `replay` an upstream is read while it is asked for Pongs, however full the buffer behind it is. */
+  get needsPongs(): boolean {
+    const { bufferBytes, bufferMessages, uncertain } = this.#around.plan
+    const { accepted, held, heldBytes } = this.up
+    const behind = [...this.up.lines].some(({ next }) => next <= accepted)
+    return uncertain === "replay" && (behind || held >= bufferMessages / 2 || heldBytes >= bufferBytes / 2)
+  }
+
   began(line: Line): void {
     const { now } = this.#around
     this.waited[line.hop] = this.way(line.hop).waiting

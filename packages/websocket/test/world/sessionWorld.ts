@@ -133,7 +133,7 @@ const heal = Effect.fnUntraced(function* (book: Book, stage: Stage.Stage) {
       yield* stage.comeBack(user)
       if (user.chat !== chat) continue
       const back = stage.line(user, "client")?.state === "current"
-      if (welcome && !book.draining())
+      if (welcome && !book.draining() && plan.memory > 1e6)
         book.expect(back || book.isClosing(chat), () => `9: ${user.name} is not let in again`)
     }
     for (const by of ["client", "upstream"] as const) yield* arrives(book, stage, user, chat, by)
@@ -188,7 +188,7 @@ const end = Effect.fnUntraced(function* (book: Book, stage: Stage.Stage) {
   if (chat.isShared && plan.ending === "client closes") return
   const by = plan.ending === "client closes" ? "client" : "upstream"
   const [line, other] = [stage.line(stage.wild, by), chat.current(by === "client" ? "upstream" : "client")]
-  if (line?.state !== "current" || line.peer?.isOpen !== true || other === undefined) return
+  if (line?.state !== "current" || line.peer?.isOpen !== true || other?.wire?.proxy.readyState !== 1) return
   line.peer.close(4000, "the end")
   yield* Effect.sleep(1500)
   const told = other.peer?.ended
