@@ -44,17 +44,19 @@ describe("compat: who knows an id", () => {
     }),
   )
 
-  it.live("B6: may not guess it for long: from 50 wrong ones on nothing is looked up but ten a second, the right one neither", () =>
-    Effect.gen(function* () {
-      const { peer, proxy, resumed } = yield* session(compat, named)
-      const guesses = Array.from({ length: 150 }, (_, at) => ({ "x-reconnect-id": `guess-${at}` }))
-      const answers = yield* Effect.forEach(guesses, (guess) => statusOf(proxy.url, guess), { concurrency: 10 })
-      assert.deepStrictEqual([...new Set(answers)].toSorted(), [404, 429])
-      assert.isAtLeast(answers.filter((status) => status === 404).length, 50)
-      assert.strictEqual(yield* statusOf(proxy.url, { "x-reconnect-id": "mine" }), 429)
-      const later = yield* Effect.eventually(resumed("mine"))
-      assert.deepStrictEqual(yield* talk(later, peer), heard)
-    }),
+  it.live(
+    "B6: may not guess it for long: from 50 wrong ones on nothing is looked up but ten a second, the right one neither",
+    () =>
+      Effect.gen(function* () {
+        const { peer, proxy, resumed } = yield* session(compat, named)
+        const guesses = Array.from({ length: 150 }, (_, at) => ({ "x-reconnect-id": `guess-${at}` }))
+        const answers = yield* Effect.forEach(guesses, (guess) => statusOf(proxy.url, guess), { concurrency: 10 })
+        assert.deepStrictEqual([...new Set(answers)].toSorted(), [404, 429])
+        assert.isAtLeast(answers.filter((status) => status === 404).length, 50)
+        assert.strictEqual(yield* statusOf(proxy.url, { "x-reconnect-id": "mine" }), 429)
+        const later = yield* Effect.eventually(resumed("mine"))
+        assert.deepStrictEqual(yield* talk(later, peer), heard)
+      }),
   )
 
   it.live("B5: and an old socket that dies late ends nothing", () =>

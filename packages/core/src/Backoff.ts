@@ -58,22 +58,24 @@ export const full = (options?: {
 export const resetWhenStable: {
   (stable: Duration.Input): <O, I, E, R>(self: Schedule.Schedule<O, I, E, R>) => Schedule.Schedule<O, I, E, R>
   <O, I, E, R>(self: Schedule.Schedule<O, I, E, R>, stable: Duration.Input): Schedule.Schedule<O, I, E, R>
-} = /* @__PURE__ */ dual(2, <O, I, E, R>(self: Schedule.Schedule<O, I, E, R>, stable: Duration.Input): Schedule.Schedule<O, I, E, R> =>
-  Schedule.fromStep(
-    Effect.map(Effect.context<R>(), (context) => {
-      const enough = Duration.toMillis(Duration.fromInputUnsafe(stable))
-      const fresh = Effect.provideContext(Schedule.toStep(self), context)
-      let step: Effect.Success<typeof fresh> | undefined
-      let due = 0
-      return (now: number, input: I) =>
-        Effect.gen(function* () {
-          if (step === undefined || now - due >= enough) step = yield* fresh
-          const next = yield* step(now, input)
-          due = now + Duration.toMillis(next[1])
-          return next
-        })
-    }),
-  ),
+} = /* @__PURE__ */ dual(
+  2,
+  <O, I, E, R>(self: Schedule.Schedule<O, I, E, R>, stable: Duration.Input): Schedule.Schedule<O, I, E, R> =>
+    Schedule.fromStep(
+      Effect.map(Effect.context<R>(), (context) => {
+        const enough = Duration.toMillis(Duration.fromInputUnsafe(stable))
+        const fresh = Effect.provideContext(Schedule.toStep(self), context)
+        let step: Effect.Success<typeof fresh> | undefined
+        let due = 0
+        return (now: number, input: I) =>
+          Effect.gen(function* () {
+            if (step === undefined || now - due >= enough) step = yield* fresh
+            const next = yield* step(now, input)
+            due = now + Duration.toMillis(next[1])
+            return next
+          })
+      }),
+    ),
 )
 
 /** The delay of each attempt in milliseconds, from 0, before jitter. */

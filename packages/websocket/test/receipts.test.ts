@@ -33,6 +33,6 @@ describe("the line of a receipt", () => {
     ],
   ]
   for (const [what, of, line] of lines) {
-    it(what, () => assert.strictEqual(describeReceipt({ ...account, ...of }), line))
+    it(`${what}`, () => assert.strictEqual(describeReceipt({ ...account, ...of }), line))
   }
 })

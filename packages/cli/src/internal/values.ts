@@ -163,7 +163,7 @@ export function formatDuration(time: Duration.Duration): string {
 }
 
 /** As an operator would write it: `100ms..5s`. */
-export function formatSpan({ max, min }: Span): string {
+function formatSpan({ max, min }: Span): string {
   return `${formatDuration(min)}..${formatDuration(max)}`
 }
 

@@ -36,7 +36,8 @@ export const perConnection = <R>(entry: Entry<R>, { trusted }: { readonly truste
     const id = chosen ?? (yield* Entropy.id(16))
     yield* room
     const principal = yield* authorize(upgrade)
-    while (trusted && dialling.has(id)) yield* dialling.get(id)!
+    // Whoever may join without a token waits for the one who dials.
+    if (trusted) for (let dial = dialling.get(id); dial !== undefined; dial = dialling.get(id)) yield* dial
     const session = sessions.named(id)
     if (session === undefined && token === undefined && returning === undefined && !dialling.has(id)) {
       const done = yield* Deferred.make<void>()

@@ -115,7 +115,7 @@ export const make = Effect.fnUntraced(function* (options: {
     return Effect.gen(function* () {
       const timeout = Duration.fromInputUnsafe(options.drainTimeout)
       // Who is away cannot come back: there is nobody to spread.
-      for (const session of [...sessions.keys()]) if (session.clients === 0) session.shutdown()
+      for (const session of sessions.keys()) if (session.clients === 0) session.shutdown()
       yield* Effect.forkScoped(sayGoodbye([...sessions.keys()], Duration.times(timeout, 0.5)))
       const inTime = Option.isSome(yield* Effect.timeoutOption(everyone, timeout))
       const cut = inTime ? 0 : open()

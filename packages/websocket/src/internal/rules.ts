@@ -71,8 +71,7 @@ export const make = <R>(options: Options<R>): Rules => {
 }
 
 /** One upstream for everybody. */
-export const isShared = <R>(options: Options<R>): boolean =>
-  options.mode === "receiver" && options.perConnection !== true
+const isShared = <R>(options: Options<R>): boolean => options.mode === "receiver" && options.perConnection !== true
 
 /** The client did not say that it is to be over: its connection broke, or its page is left (RFC 6455 7.4.1). */
 export const hasVanished = ({ clean, code }: CloseInfo): boolean => code === (clean ? 1001 : 1006)

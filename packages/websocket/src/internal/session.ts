@@ -219,9 +219,8 @@ export class Session {
     return this.#upstream === undefined ? "UpstreamAway" : "Active"
   }
 
-  *#hops(): Iterable<Hop> {
-    yield* this.#clients.all()
-    if (this.#upstream !== undefined) yield this.#upstream.hop
+  #hops(): ReadonlyArray<Hop> {
+    return this.#upstream === undefined ? this.#clients.all() : [...this.#clients.all(), this.#upstream.hop]
   }
 
   #hop(

@@ -14,7 +14,7 @@ import { known } from "./sessionKnown.ts"
 import { type Around, Chat, idOf, Line } from "./sessionModel.ts"
 import type { Hop, Plan } from "./sessionPlan.ts"
 
-export const dialNumber = "x-dial-no"
+const dialNumber = "x-dial-no"
 
 /** What a resume is to be answered; `undefined`: that depends. */
 type Verdict = "accept" | "refuse" | undefined
