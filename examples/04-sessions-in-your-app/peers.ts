@@ -5,6 +5,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Context, Effect, Layer, Queue } from "effect"
 import WebSocket, { WebSocketServer } from "ws"
+import { arrived, say } from "../arrived.ts"
 
 /** The server behind the proxy. */
 export class Server extends Context.Service<
@@ -90,27 +91,8 @@ export const connect = Effect.fnUntraced(function* (url: string, headers: Readon
         pinged = () => resume(Effect.void)
         if (last === "ping") pinged()
       }),
-      asked(socket),
+      arrived(socket),
     ),
     cut: Effect.sync(() => socket.terminate()),
   }
 })
-
-const say = (socket: WebSocket, text: string) =>
-  Effect.andThen(
-    Effect.sync(() => socket.send(text)),
-    asked(socket),
-  )
-
-/** The Pong comes when everything sent before its Ping has been read. */
-const asked = (socket: WebSocket) =>
-  Effect.callback<void>((resume) => {
-    const token = "everything?"
-    const answered = (data: Buffer) => {
-      if (data.toString() !== token) return
-      socket.off("pong", answered)
-      resume(Effect.void)
-    }
-    socket.on("pong", answered)
-    socket.ping(token)
-  })

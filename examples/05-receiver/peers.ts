@@ -4,6 +4,7 @@
 import type { AddressInfo } from "node:net"
 import { Context, Deferred, Effect, Layer, Queue } from "effect"
 import WebSocket, { WebSocketServer } from "ws"
+import { arrived, say } from "../arrived.ts"
 
 /** The server behind the proxy. */
 export class Feed extends Context.Service<
@@ -48,29 +49,10 @@ export const connect = Effect.fnUntraced(function* (url: string) {
   const messages = yield* Queue.bounded<string>(16)
   socket.on("message", (data) => Queue.offerUnsafe(messages, data.toString()))
   yield* Effect.callback<void>((resume) => void socket.once("open", () => resume(Effect.void)))
-  yield* asked(socket) // the 101 says that it was let in, this that it is heard
+  yield* arrived(socket) // the 101 says that it was let in, this that it is heard
   return {
     next: Queue.take(messages),
     say: (text: string) => say(socket, text),
     cut: Effect.sync(() => socket.terminate()),
   }
 })
-
-const say = (socket: WebSocket, text: string) =>
-  Effect.andThen(
-    Effect.sync(() => socket.send(text)),
-    asked(socket),
-  )
-
-/** The Pong comes when everything sent before its Ping has been read. */
-const asked = (socket: WebSocket) =>
-  Effect.callback<void>((resume) => {
-    const token = "everything?"
-    const answered = (data: Buffer) => {
-      if (data.toString() !== token) return
-      socket.off("pong", answered)
-      resume(Effect.void)
-    }
-    socket.on("pong", answered)
-    socket.ping(token)
-  })

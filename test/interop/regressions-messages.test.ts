@@ -16,7 +16,9 @@ const relayed = Effect.fnUntraced(function* (from: Peer, to: Peer, messages: Rea
 
 describe("regressions: what the messages are", () => {
   const bytes = [Buffer.from([0, 1, 255]), Buffer.alloc(0), Buffer.from("PROXY_RESTART"), Buffer.alloc(70_000, 7)]
-  const mixed = ["before", ...bytes, "between", Buffer.from('RECONNECT {"reconnectId":"x"}'), "after"]
+  // As a protocol for resuming would begin: here it is payload like any other.
+  const hello = Buffer.from('\u0003{"v":1,"resume":{"sid":"x","token":"y","recv":0},"onResumeFail":"new"}')
+  const mixed = ["before", hello, ...bytes, "between", Buffer.from('RECONNECT {"reconnectId":"x"}'), "after"]
   it.live("B3: binary ones arrive as they are, either way, and so do those behind them", () =>
     Effect.gen(function* () {
       const { client, peer, turned, proxy } = yield* session()

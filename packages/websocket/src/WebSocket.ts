@@ -1,5 +1,5 @@
 /**
- * The standard `WebSocket`, except that it comes back. For browsers, Node, Deno and Bun; needs no Effect knowledge.
+ * The standard `WebSocket`, except that it comes back. For browsers and Node, and whatever else has their WebSocket; needs no Effect knowledge.
  * Outside the barrel: `import { WebSocket } from "@holdfast/websocket/WebSocket"`.
  *
  * **Details.** `open` fires for every new session: log in and subscribe there. What its listeners send goes first, and again if it may

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Logger, Scope } from "effect"
+import { Clock, Effect, Exit, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Wheel from "../src/internal/wheel.ts"
 
@@ -20,6 +20,29 @@ describe("the wheel", () => {
       assert.deepStrictEqual(rung, ["1 at 25", "26 at 50", "100 at 100", "110 at 125"])
       yield* TestClock.adjust("1 millis")
       assert.deepStrictEqual(rung.at(-1), "1000 at 1000")
+    }),
+  )
+
+  it.effect("never asks what time it is: the system's clock may be set", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const asked = () => assert.fail("it asked for the time of day")
+      const wheel = yield* Wheel.make.pipe(
+        Effect.provideService(Clock.Clock, {
+          currentTimeMillisUnsafe: asked,
+          currentTimeMillis: Effect.sync(asked),
+          currentTimeNanosUnsafe: asked,
+          currentTimeNanos: Effect.sync(asked),
+          monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+          monotonicTimeNanos: clock.monotonicTimeNanos,
+          sleep: (duration) => clock.sleep(duration),
+        }),
+      )
+      let rung = 0
+      yield* TestClock.adjust(0)
+      wheel.at(100, () => rung++)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(rung, 1)
     }),
   )
 

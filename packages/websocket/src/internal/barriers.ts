@@ -3,7 +3,7 @@
  * Pings at once (RFC 6455 5.5.3), and one we did not ask for says nothing. Plain code.
  */
 
-/** A peer that owes so many answers gets no more barriers: `ws` since 8.22 hangs up when it owes 60. */
+/** A peer that owes so many answers gets no more barriers: `ws` 8.23 hangs up when it owes 60. */
 const most = 32
 
 /** The barriers of one connection. */

@@ -1,5 +1,5 @@
 /**
- * Platform file: the only place that touches the WebSocket of the platform, in browsers, Deno, Bun and Node. Dials, and hands out
+ * Platform file: the only place that touches the WebSocket of the platform, in browsers, and in Node where it is asked for. Dials, and hands out
  * transports that can do less: no headers, no Pings, nothing that makes the peer slow down, no limit on what it sends.
  */
 import * as Effect from "effect/Effect"

@@ -11,6 +11,7 @@ import * as Dialer from "../Dialer.ts"
 import type { Options, Rejected } from "../Proxy.ts"
 import type { Headers } from "../Transport.ts"
 import * as Answers from "./answers.ts"
+import type * as CloseCode from "./closeCode.ts"
 import * as Digest from "./digest.ts"
 import * as HeaderRules from "./headers.ts"
 import * as Reach from "./reach.ts"
@@ -105,9 +106,22 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
     return { transport, released: releasing(scope) }
   })
 
+  /** It asked for something it may not have: with this answer, or 429 when that happens too often. */
+  const refuse = (upgrade: Upgrade, answer: Answers.Own) =>
+    Effect.suspend(() => Effect.fail(sessions.refused(upgrade.remote) ? answer : Answers.tooOften))
+
   return {
     sessions,
     rules,
+    refuse,
+    /** Who comes to a session must go on in its subprotocol. */
+    speaks: (upgrade: Upgrade, { protocol }: Session) =>
+      protocol === "" || upgrade.protocols.includes(protocol) ? Effect.void : Effect.fail(Answers.offer(protocol)),
+    /** It has its answer, and is not wanted any more. */
+    dismiss: (
+      { released, transport }: Effect.Success<ReturnType<typeof accept>>,
+      { code, reason }: CloseCode.Goodbye,
+    ) => Effect.andThen(transport.close(code, reason), Effect.sync(released)),
     onward,
     handshakeTimeout,
     authorize: (client: Incoming): Effect.Effect<string, Rejected, R> => authorize(client),

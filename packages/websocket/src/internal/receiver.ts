@@ -2,7 +2,6 @@
  * Upstreams that stay while clients come and go: one for everybody, or one per connection id.
  */
 import * as Entropy from "@holdfast/core/Entropy"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Upgrade } from "../Acceptor.ts"
 import * as Answers from "./answers.ts"
@@ -25,8 +24,7 @@ export const shared = Effect.fnUntraced(function* <R>(entry: Entry<R>) {
 
 /** The first client of an id dials, later ones join it if they show its token, or are trusted. */
 export const perConnection = <R>(entry: Entry<R>, { trusted }: { readonly trusted: boolean }) => {
-  const { authorize, fresh, room, sessions } = entry
-  const dialling = new Map<string, Effect.Effect<void>>()
+  const { authorize, fresh, refuse, room, sessions } = entry
 
   return Effect.fnUntraced(function* (upgrade: Upgrade) {
     const { headers } = upgrade
@@ -34,29 +32,19 @@ export const perConnection = <R>(entry: Entry<R>, { trusted }: { readonly truste
     const returning = headers[HeaderRules.reconnectId]
     const chosen = returning ?? HeaderRules.acceptableId(headers[HeaderRules.connectionId])
     const id = chosen ?? (yield* Entropy.id(16))
+    const notFound = refuse(upgrade, Answers.notFound)
     yield* room
     const principal = yield* authorize(upgrade)
-    // Whoever may join without a token waits for the one who dials.
-    if (trusted) for (let dial = dialling.get(id); dial !== undefined; dial = dialling.get(id)) yield* dial
+    if (trusted) yield* sessions.decided(id) // whoever may join without a token waits for the one who dials
     const session = sessions.named(id)
-    if (session === undefined && token === undefined && returning === undefined && !dialling.has(id)) {
-      const done = yield* Deferred.make<void>()
-      dialling.set(id, Deferred.await(done))
-      return yield* Effect.ensuring(
-        fresh(upgrade, { id, principal }, { token: true, named: true }),
-        Effect.suspend(() => {
-          dialling.delete(id)
-          return Deferred.succeed(done, undefined)
-        }),
-      )
+    if (session === undefined) {
+      if (token !== undefined || returning !== undefined) return yield* notFound
+      const enter = fresh(upgrade, { id, principal }, { token: true, named: true })
+      return yield* sessions.reserving(id, enter, notFound)
     }
-    const known =
-      session !== undefined &&
-      (trusted ? session.principal === principal : session.binding === bindingOf(principal, upgrade))
-    const shown = session !== undefined && sessions.tokens.find(token) === session ? token : undefined
-    if (!known || !(trusted || shown !== undefined)) {
-      return yield* Effect.fail(sessions.refused(upgrade.remote) ? Answers.notFound : Answers.tooOften)
-    }
+    const known = trusted ? session.principal === principal : session.binding === bindingOf(principal, upgrade)
+    const shown = sessions.tokens.find(token) === session ? token : undefined
+    if (!known || !(trusted || shown !== undefined)) return yield* notFound
     yield* join(entry, upgrade, session, {
       [HeaderRules.connectionId]: id,
       ...(shown === undefined ? {} : { [HeaderRules.resumeToken]: shown }),
@@ -70,12 +58,9 @@ const join = Effect.fnUntraced(function* <R>(
   session: Session,
   headers: Record<string, string>,
 ) {
-  if (session.protocol !== "" && !upgrade.protocols.includes(session.protocol)) {
-    return yield* Effect.fail(Answers.offer(session.protocol))
-  }
+  yield* entry.speaks(upgrade, session)
   if (session.isClosing) return yield* Effect.fail(Answers.notFound)
   const client = yield* entry.accept(upgrade, session, headers)
   if (session.join(client.transport, client.released)) return
-  yield* client.transport.close(CloseCode.sessionOver.code, CloseCode.sessionOver.reason)
-  client.released()
+  yield* entry.dismiss(client, CloseCode.sessionOver)
 })

@@ -13,10 +13,7 @@ import type { Session } from "./session.ts"
 
 /** Lets clients in: back into their session, or into a new one. */
 export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: boolean }) => {
-  const { accept, authorize, fresh, room, rules, sessions } = entry
-
-  const notFound = (upgrade: Upgrade) =>
-    Effect.suspend(() => Effect.fail(sessions.refused(upgrade.remote) ? Answers.notFound : Answers.tooOften))
+  const { accept, authorize, dismiss, fresh, refuse, room, rules, sessions, speaks } = entry
 
   const find = ({ headers }: Upgrade): Session | undefined => {
     const id = headers[HeaderRules.reconnectId]
@@ -30,19 +27,17 @@ export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: bo
     const principal = yield* authorize(upgrade)
     const token = Redacted.value(yield* Entropy.token())
     // Once more: what it showed may be worth nothing by now.
-    if (find(upgrade) !== session || session.binding !== bindingOf(principal, upgrade)) return yield* notFound(upgrade)
-    if (session.protocol !== "" && !upgrade.protocols.includes(session.protocol)) {
-      return yield* Effect.fail(Answers.offer(session.protocol))
+    if (find(upgrade) !== session || session.binding !== bindingOf(principal, upgrade)) {
+      return yield* refuse(upgrade, Answers.notFound)
     }
+    yield* speaks(upgrade, session)
     const turn = sessions.tokens.rotate(session, upgrade.headers[HeaderRules.resumeToken], token)
     const client = yield* accept(upgrade, session, {
       [HeaderRules.connectionId]: session.id,
       [HeaderRules.resumeToken]: token,
     })
     if (session.rejoin(client.transport, client.released, turn)) return sessions.resumed()
-    const { code, reason } = session.isClosing ? CloseCode.sessionOver : CloseCode.takenOver
-    yield* client.transport.close(code, reason)
-    client.released()
+    yield* dismiss(client, session.isClosing ? CloseCode.sessionOver : CloseCode.takenOver)
   })
 
   const newcomer = Effect.fnUntraced(function* (upgrade: Upgrade) {
@@ -53,11 +48,8 @@ export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: bo
     const id = chosen ?? (yield* Entropy.id(16))
     const named = rules.compat && chosen !== undefined
     const principal = yield* authorize(upgrade)
-    if (named && sessions.isTaken(id)) {
-      return yield* Effect.fail(sessions.refused(upgrade.remote) ? Answers.inUse : Answers.tooOften)
-    }
     const enter = fresh(upgrade, { id, principal }, { token: resumable, named })
-    yield* named ? sessions.reserving(id, enter) : enter
+    yield* named ? sessions.reserving(id, enter, refuse(upgrade, Answers.inUse)) : enter
   })
 
   return (upgrade: Upgrade) => {
@@ -68,6 +60,6 @@ export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: bo
     // Where an id alone opens a session it could be guessed.
     if (rules.compat && sessions.isThrottled(upgrade.remote)) return Effect.fail(Answers.tooOften)
     const session = find(upgrade)
-    return session === undefined ? notFound(upgrade) : back(upgrade, session)
+    return session === undefined ? refuse(upgrade, Answers.notFound) : back(upgrade, session)
   }
 }

@@ -2,6 +2,7 @@
  * All sessions of a proxy: what they share, how they are found again, and what they take together.
  */
 import * as Bytes from "@holdfast/core/Bytes"
+import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -51,8 +52,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
   const tokens = new Tokens<Session>()
   const names = new Map<string, Session>()
-  const reserved = new Set<string>()
+  const reserved = new Map<string, Deferred.Deferred<void>>()
   const isTaken = (id: string) => names.has(id) || reserved.has(id)
+  /** Waits until nobody is about to have this id. */
+  const decided = (id: string): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const done = reserved.get(id)
+      return done === undefined ? Effect.void : Effect.andThen(Deferred.await(done), decided(id))
+    })
   const throttle = new Throttle(wheel.now)
   const memory = new Memory({
     limit,
@@ -92,16 +99,21 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     memory,
     tokens,
     named: (id: string) => names.get(id),
-    isTaken,
-    /** Keeps an id from others until its session is there, or does not come about. */
-    reserving: <A, E, R>(id: string, self: Effect.Effect<A, E, R>) =>
-      Effect.suspend(() => {
-        reserved.add(id)
+    /** Keeps an id from others until its session is there, or does not come about; `taken` if it is not free now. */
+    reserving: <A, E, R, E2>(id: string, self: Effect.Effect<A, E, R>, taken: Effect.Effect<A, E2>) =>
+      Effect.suspend((): Effect.Effect<A, E | E2, R> => {
+        if (isTaken(id)) return taken
+        const done = Deferred.makeUnsafe<void>()
+        reserved.set(id, done)
         return Effect.ensuring(
           self,
-          Effect.sync(() => reserved.delete(id)),
+          Effect.suspend(() => {
+            reserved.delete(id)
+            return Deferred.succeed(done, undefined)
+          }),
         )
       }),
+    decided,
     /** A session that is not known yet; when it is over its scope closes. */
     make: (of: Omit<SessionOptions, "shared" | "onOver">): Session => {
       const session = new Session({

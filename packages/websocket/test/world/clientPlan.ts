@@ -6,8 +6,7 @@
  * and nothing comes after, 7 bounds, 8 it comes back, 9 nothing is left.
  */
 import * as Backoff from "@holdfast/core/Backoff"
-import { Sim } from "@holdfast/testing"
-import { Cause, Context, Effect, Exit, Layer, Schema, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import * as Client from "../../src/Client.ts"
 import type * as ClientSchema from "../../src/ClientSchema.ts"
 import { Dialer } from "../../src/Dialer.ts"
@@ -15,6 +14,7 @@ import { Waiting } from "../../src/internal/waiting.ts"
 import { common, staged } from "./clientStage.ts"
 import { textOf } from "./peer.ts"
 import type { Reply } from "./upstream.ts"
+import { played } from "./simulated.ts"
 
 const upTo = (most: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: most }))
 const late = Schema.Literals([0, 3, 100])
@@ -314,15 +314,5 @@ export const story = (plan: Plan) =>
   })
 
 /** Runs it once. */
-export const run = (plan: Plan): ReadonlyArray<string> => {
-  const { escapes, exit, leaked } = Sim.run(story(plan), {
-    seed: plan.seed,
-    preempt: plan.preempt,
-    maxSteps: 4_000_000,
-  })
-  return [
-    ...(Exit.isFailure(exit) ? [Cause.pretty(exit.cause)] : exit.value),
-    ...leaked.map(({ name }) => `leaked ${name}`),
-    ...escapes.map(({ kind }) => `escaped ${kind}`),
-  ]
-}
+export const run = (plan: Plan): ReadonlyArray<string> =>
+  played(story(plan), { seed: plan.seed, preempt: plan.preempt, maxSteps: 4_000_000 })

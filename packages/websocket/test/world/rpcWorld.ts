@@ -3,7 +3,6 @@
  * cut, frozen and restarted, every call ends, with its answer or with a typed error.
  */
 import * as Backoff from "@holdfast/core/Backoff"
-import { Sim } from "@holdfast/testing"
 import { Cause, Effect, Exit, Fiber, Layer, Queue, Schedule, Schema, Scope, Stream } from "effect"
 import { Rpc, RpcClient, RpcGroup, RpcSerialization, RpcServer } from "effect/rpc"
 import * as Socket from "effect/socket/Socket"
@@ -13,6 +12,7 @@ import { Waiting } from "../../src/internal/waiting.ts"
 import { common, staged } from "./clientStage.ts"
 import { textOf } from "./peer.ts"
 import type { Connection } from "./upstream.ts"
+import { played } from "./simulated.ts"
 
 const upTo = (most: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: most }))
 
@@ -193,15 +193,5 @@ export const story = (plan: Plan) =>
   })
 
 /** Runs it once. */
-export const run = (plan: Plan): ReadonlyArray<string> => {
-  const { escapes, exit, leaked } = Sim.run(story(plan), {
-    seed: plan.seed,
-    preempt: plan.preempt,
-    maxSteps: 4_000_000,
-  })
-  return [
-    ...(Exit.isFailure(exit) ? [Cause.pretty(exit.cause)] : exit.value),
-    ...leaked.map(({ name }) => `leaked ${name}`),
-    ...escapes.map(({ kind }) => `escaped ${kind}`),
-  ]
-}
+export const run = (plan: Plan): ReadonlyArray<string> =>
+  played(story(plan), { seed: plan.seed, preempt: plan.preempt, maxSteps: 4_000_000 })

@@ -8,8 +8,7 @@
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Events from "@holdfast/core/Events"
 import * as Telemetry from "@holdfast/core/Telemetry"
-import { Sim } from "@holdfast/testing"
-import { Cause, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { Effect, Exit, Layer, Logger, Scope } from "effect"
 import { Acceptor } from "../../src/Acceptor.ts"
 import { Dialer } from "../../src/Dialer.ts"
 import * as Proxy from "../../src/Proxy.ts"
@@ -21,6 +20,7 @@ import * as Deadlines from "./sessionDeadlines.ts"
 import type { Chat, Line } from "./sessionModel.ts"
 import type { Plan } from "./sessionPlan.ts"
 import * as Stage from "./sessionStage.ts"
+import { played } from "./simulated.ts"
 
 /** The whole story; what was wrong is in the answer. */
 export const story = (plan: Plan) =>
@@ -205,16 +205,10 @@ const end = Effect.fnUntraced(function* (book: Book, stage: Stage.Stage) {
 })
 
 /** Runs it once. */
-export const run = (plan: Plan): ReadonlyArray<string> => {
-  const { escapes, exit, leaked } = Sim.run(Effect.provide(story(plan), Logger.layer([])), {
+export const run = (plan: Plan): ReadonlyArray<string> =>
+  played(Effect.provide(story(plan), Logger.layer([])), {
     seed: plan.seed,
     preempt: plan.preempt,
     atMost: "10 minutes",
     maxSteps: 500_000,
   })
-  return [
-    ...(Exit.isFailure(exit) ? [Cause.pretty(exit.cause)] : exit.value),
-    ...leaked.map(({ name, where }) => `8: leaked ${name} ${where ?? ""}`),
-    ...escapes.map(({ kind }) => `escaped ${kind}`),
-  ]
-}

@@ -1,14 +1,14 @@
 /**
  * Plays a plan on one connection, with the real transport on the proxy's end, and says which promises of WebSockets over TCP were broken.
  */
-import { Sim } from "@holdfast/testing"
-import { Cause, Effect, Exit, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import type { CloseInfo, Frame } from "../../src/Transport.ts"
 import * as EventLoop from "./eventLoop.ts"
 import type { Message } from "./frame.ts"
 import { Peer } from "./peer.ts"
 import { transportOf } from "./transportOf.ts"
 import { Wire } from "./wire.ts"
+import { played } from "./simulated.ts"
 
 const upTo = (most: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: most }))
 const Side = Schema.Literals(["proxy", "peer"])
@@ -183,14 +183,8 @@ export const story = (plan: Plan) =>
   })
 
 /** Runs it once. */
-export const run = (plan: Plan): ReadonlyArray<string> => {
-  const { escapes, exit, leaked } = Sim.run(story(plan), { seed: plan.seed, preempt: plan.preempt })
-  return [
-    ...(Exit.isFailure(exit) ? [Cause.pretty(exit.cause)] : exit.value),
-    ...leaked.map(({ name }) => `leaked ${name}`),
-    ...escapes.map(({ kind }) => `escaped ${kind}`),
-  ]
-}
+export const run = (plan: Plan): ReadonlyArray<string> =>
+  played(story(plan), { seed: plan.seed, preempt: plan.preempt })
 
 const frameOf = (size: number): Frame => {
   const data = new Uint8Array(size)
