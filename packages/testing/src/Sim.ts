@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import type * as Scope from "effect/Scope"
+import type * as History from "./History.ts"
 import { divergence } from "./internal/divergence.ts"
 import * as Environment from "./internal/environment.ts"
 import type { Escape } from "./internal/realWorld.ts"
@@ -29,6 +30,8 @@ export type World = Scope.Scope
 export interface Run<A, E> {
   /** How the program and its scope ended; one that could not go on dies with `Stuck`, which names the fibers that wait. */
   readonly exit: Exit.Exit<A, E>
+  /** Everything that the program, the network and the plan wrote down. */
+  readonly history: ReadonlyArray<History.Row>
   /** Same decisions, same hash; in every process. */
   readonly hash: string
   /** Virtual milliseconds that the program took. */

@@ -7,10 +7,16 @@ import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Chance from "./chance.ts"
+import { Recorder } from "./record.ts"
 import * as References from "./references.ts"
 
 /** What one run provides to its program. */
-export const context = (seed: number, clock: Clock.Clock, scheduler: Scheduler.Scheduler): Context.Context<never> => {
+export const context = (
+  seed: number,
+  clock: Clock.Clock,
+  scheduler: Scheduler.Scheduler,
+  recorder: typeof Recorder.Service,
+): Context.Context<never> => {
   const entropy = Chance.make(seed, "entropy")
   return Context.empty().pipe(
     Context.add(Scheduler.Scheduler, scheduler),
@@ -19,5 +25,6 @@ export const context = (seed: number, clock: Clock.Clock, scheduler: Scheduler.S
     Context.add(Metric.MetricRegistry, new Map()),
     Context.add(References.Entropy, { bytes: (count) => Chance.bytes(entropy, count) }),
     Context.add(References.Telemetry, References.registry()),
+    Context.add(Recorder, recorder),
   )
 }

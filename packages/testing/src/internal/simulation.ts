@@ -13,6 +13,7 @@ import * as Fibers from "./fibers.ts"
 import * as Hash from "./hash.ts"
 import * as Moment from "./moment.ts"
 import * as RealWorld from "./realWorld.ts"
+import * as Recording from "./recording.ts"
 import * as Scheduler from "./scheduler.ts"
 import * as Services from "./services.ts"
 import { Stuck, type Waiting } from "./stuck.ts"
@@ -25,6 +26,7 @@ export const simulate = <A, E>(program: Effect.Effect<A, E, World>, options: Run
   const timers = Timers.make()
   const hash = Hash.make()
   const escapes = Escapes.make(moment)
+  const { recorder, rows } = Recording.make(moment)
   const trace: Array<Scheduler.Decision> = []
   const fibers = Fibers.make(moment, options.trace === true)
   const stepper = Scheduler.make({
@@ -84,7 +86,7 @@ export const simulate = <A, E>(program: Effect.Effect<A, E, World>, options: Run
   }
 
   return RealWorld.watch(escapes.add, () => {
-    const services = Services.context(seed, Clock.make(moment, timers), stepper.scheduler)
+    const services = Services.context(seed, Clock.make(moment, timers), stepper.scheduler, recorder)
     let exit: Exit.Exit<A, E> | undefined
     stepper.start(() => {
       Effect.runForkWith(services)(Effect.scoped(program)).addObserver((ended) => (exit = ended))
@@ -96,12 +98,15 @@ export const simulate = <A, E>(program: Effect.Effect<A, E, World>, options: Run
     )
     // What ends by itself now, without any more time, is on its way out and no leak.
     if (reason === undefined) drive(stepper.idle, moment.now, moment.steps + settling)
+    const leaked = reason === undefined ? waiting() : []
+    for (const { name, where } of leaked) recorder.row("state", "", "left", name, where ?? null)
     const run = {
       exit: reason === undefined ? exit! : Exit.die(stuck(reason)),
+      history: [...rows],
       hash: hash.text(),
       now: moment.now,
       steps: moment.steps,
-      leaked: reason === undefined ? waiting() : [],
+      leaked,
       escapes: [...escapes.all()],
       trace: [...trace],
     }
