@@ -1,2 +1,5 @@
+export * as Fault from "./Fault.ts"
+export * as FaultPlan from "./FaultPlan.ts"
+export * as Check from "./Check.ts"
 export * as History from "./History.ts"
 export * as Sim from "./Sim.ts"

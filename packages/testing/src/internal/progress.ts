@@ -1,0 +1,62 @@
+/**
+ * Judges of whether things get done, in time, and end.
+ */
+import type { Row } from "../History.ts"
+import { type Attempt, attempts } from "./attempts.ts"
+
+/**
+ * What shows that it did not recover: attempts of before the limit that end after it, later ones that do not succeed in that time, and
+ * links that are not well at the limit. Without a heal there is nothing to recover from.
+ */
+export const unrecovered = (rows: ReadonlyArray<Row>, within: number): ReadonlyArray<Row> => {
+  const heal = rows.findLast((row) => row.kind === "fault" && row.op === "heal")
+  if (heal === undefined) return []
+  const limit = heal.at + within
+  const late = attempts(rows).filter(({ begin, end }) => {
+    const due = Math.max(limit, begin.at + within)
+    if (end === undefined || end.at > due) return (end?.at ?? Infinity) > heal.at
+    return begin.at > limit && end.kind !== "ok"
+  })
+  const links = new Map<string, Row>()
+  for (const row of rows) {
+    if (row.kind === "state" && row.op === "link" && row.at <= limit) {
+      links.set(JSON.stringify([row.host, row.key]), row)
+    }
+  }
+  const down = [...links.values()].filter(({ value }) => value !== "Ready" && value !== "Idle" && value !== "Shutdown")
+  return [...late.map(({ begin }) => begin), ...down].sort((one, other) => one.index - other.index)
+}
+
+/** Fibers and connections that were left when everything had ended. */
+export const left = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> => {
+  const open = new Map<string, Row>()
+  for (const row of rows) {
+    if (row.kind !== "net") continue
+    const end = JSON.stringify([row.host, row.key])
+    if (row.op === "connect") open.set(end, row)
+    if (row.op === "close") open.delete(end)
+  }
+  return [...open.values(), ...rows.filter((row) => row.kind === "state" && row.op === "left")]
+}
+
+/** Attempts that took longer than allowed, if more than the allowed part of them did. */
+export const slow = (
+  rows: ReadonlyArray<Row>,
+  { op, part, within }: { readonly op: string; readonly part: number; readonly within: number },
+): ReadonlyArray<Row> => {
+  const took = ({ begin, end }: Attempt) => (end?.kind === "ok" ? end.at - begin.at : Infinity)
+  const all = attempts(rows).filter(({ begin }) => begin.op === op)
+  const late = all.filter((attempt) => took(attempt) > within)
+  return late.length > all.length * (1 - part) + 1e-9 ? late.map(({ begin }) => begin) : []
+}
+
+/** Attempts that began while another of the same operation and key was going on, at whatever host. */
+export const doubled = (rows: ReadonlyArray<Row>, op: string): ReadonlyArray<Row> => {
+  const until = new Map<string, number>()
+  return attempts(rows).flatMap(({ begin, end }) => {
+    if (begin.op !== op) return []
+    const busy = until.get(begin.key) ?? -1
+    until.set(begin.key, Math.max(busy, end?.index ?? Infinity))
+    return begin.index < busy ? [begin] : []
+  })
+}
