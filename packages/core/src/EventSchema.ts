@@ -57,6 +57,36 @@ export const Health = define("Health", {
   why: Schema.String,
 })
 
+/** Where a breaker stands. */
+export const BreakerState = Schema.Literals(["Closed", "Open", "HalfOpen", "Isolated"])
+
+/** What made a breaker change, in few words: the `reason` label of `holdfast_breaker_transitions_total`. */
+export const BreakerReason = Schema.Literals([
+  "consecutive",
+  "count_window",
+  "time_window",
+  "slow_calls",
+  "forced",
+  "elapsed",
+  "probe",
+  "probe_succeeded",
+  "probe_failed",
+  "probe_timeout",
+  "isolated",
+  "released",
+  "reset",
+  "shared",
+])
+
+/** A breaker changed; `openForMillis` is `null` unless it opened. The target is the breaker's name. */
+export const Breaker = define("Breaker", {
+  from: BreakerState,
+  to: BreakerState,
+  reason: BreakerReason,
+  why: Schema.String,
+  openForMillis: Schema.NullOr(Schema.Number),
+})
+
 /** A program closes what is open. */
 export const Draining = define("Draining", { open: Schema.Int })
 
@@ -67,4 +97,4 @@ export const Drained = define("Drained", { closed: Schema.Int, cut: Schema.Int }
 export const Lagged = define("Lagged", { missed: Schema.Int })
 
 /** Every kind that core itself emits. The union is open: read unknown tags as `Events.Event`. */
-export const Known = Schema.Union([Connecting, Connected, Failed, Lost, Health, Draining, Drained, Lagged])
+export const Known = Schema.Union([Connecting, Connected, Failed, Lost, Health, Breaker, Draining, Drained, Lagged])

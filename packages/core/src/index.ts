@@ -1,4 +1,5 @@
 export * as Backoff from "./Backoff.ts"
+export * as Breaker from "./Breaker.ts"
 export * as Bytes from "./Bytes.ts"
 export * as Connectivity from "./Connectivity.ts"
 export * as Entropy from "./Entropy.ts"

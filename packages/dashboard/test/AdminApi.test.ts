@@ -130,7 +130,7 @@ describe("GET /api/probes/:kind", () => {
       assert.strictEqual(answer.status, 404)
       assert.deepStrictEqual(
         JSON.parse(answer.body),
-        error('there is no kind of probe called "links"; ask for one of Link, Session, Check'),
+        error('there is no kind of probe called "links"; ask for one of Link, Session, Breaker, Check'),
       )
     }).pipe(Effect.provide(App.world)),
   )
@@ -186,7 +186,7 @@ describe("POST /api/probes/:kind/:id/:action", () => {
       const app = yield* App.open(AdminApi.layer())
       const wrong = {
         "/api/probes/pool/prices/reconnect":
-          'there is no kind of probe called "pool"; ask for one of Link, Session, Check',
+          'there is no kind of probe called "pool"; ask for one of Link, Session, Breaker, Check',
         "/api/probes/link/orders/reconnect": 'no link is called "orders" now; GET /api/probes/link lists what is alive',
         "/api/probes/link/prices/explode": 'there is no action called "explode" here; choose one of reconnect, drain',
         "/api/probes/link/prices/constructor":

@@ -4,6 +4,11 @@
 
 const help = {
   holdfast_backoff_delay_seconds: "Time from a failed dial to the earliest next one",
+  holdfast_breaker_calls_total: "Calls of a breaker by outcome; a slow one is a success or a failure, too",
+  holdfast_breaker_failure_ratio: "Share of failures among the calls that the breaker's windows see",
+  holdfast_breaker_slow_ratio: "Share of slow calls among those that the breaker's windows see",
+  holdfast_breaker_state: "Breakers of the name that are in the state",
+  holdfast_breaker_transitions_total: "Changes of state, by from where to where, and why",
   holdfast_connect_duration_seconds: "How long dials took",
   holdfast_connection_attempts_total: "Dials that ended, by how",
   holdfast_connection_duration_seconds: "How long connections lived",

@@ -1,0 +1,328 @@
+/**
+ * The states of one breaker, as plain code: it has no fiber and no timer, and looks at the clock only when somebody calls. There may
+ * be one for each of ten thousand keys, so what is rarely needed is made when needed.
+ */
+import type * as Effect from "effect/Effect"
+import type { Change, Reason, Snapshot, State } from "../Breaker.ts"
+import { Broadcast } from "./broadcast.ts"
+import { BreakerError, Isolated, Open } from "./breakerError.ts"
+import type { Group } from "./breakerGroup.ts"
+import { type Memory, remember } from "./breakerRule.ts"
+import * as Checked from "./checked.ts"
+import { Waiters } from "./waiters.ts"
+
+/** Leave to make one of the calls that decide whether to close. */
+export interface Ticket {
+  readonly started: number
+  /** It counts no more: it was given back, or the verdict came without it. */
+  over: boolean
+}
+
+// Longer hints are cut: who says "come back next year" by mistake is asked again within the hour.
+const longestHint = 3_600_000
+
+/** What a call says about what is called, and when it said that it is worth another. */
+export interface Verdict {
+  readonly bad: boolean
+  readonly hint: number
+}
+
+/** A closed breaker that has not been called. */
+export class Machine {
+  readonly name: string
+  readonly group: Group
+  /** Counts changes of state: what a call that began before the last one comes to is of no interest. */
+  generation = 0
+  /** Under whatever holds it. */
+  base: Exclude<State, "Isolated"> = "Closed"
+  openUntil = 0
+  /** Openings in a row; forgotten after it was closed as long as it was last open. */
+  openings = 0
+  readonly memories: ReadonlyArray<Memory>
+  #lastOpenFor = 0
+  #closedAt = 0
+  #holds: ReadonlyArray<{ readonly why: string }> = []
+  /** Of the probes: those under way, and how the others went. */
+  #out: ReadonlyArray<Ticket> = []
+  #good = 0
+  #bad = 0
+  #waiting = 0
+  #waiters: Waiters | undefined
+  #history: Array<Change> | undefined
+  #broadcast: Broadcast<State> | undefined
+  #refusal: BreakerError | undefined
+  #refusedAt = 0
+
+  constructor(name: string, group: Group) {
+    this.name = name
+    this.group = group
+    this.memories = group.plan.rules.map(remember)
+    group.entered(this)
+  }
+
+  get state(): State {
+    return this.#holds.length > 0 ? "Isolated" : this.base
+  }
+
+  get isClosed(): boolean {
+    return this.base === "Closed" && this.#holds.length === 0
+  }
+
+  history(): ReadonlyArray<Change> {
+    return [...(this.#history ?? [])]
+  }
+
+  subscribe() {
+    this.#broadcast ??= new Broadcast()
+    return this.#broadcast.subscribe(
+      () => this.state,
+      () => this.group.closed,
+    )
+  }
+
+  /** Nobody asks any more. */
+  leave(): void {
+    this.#broadcast?.end()
+    this.group.left(this)
+  }
+
+  /** How a call went that was made while closed, and when it began if that matters. */
+  settle(generation: number, { bad, hint }: Verdict, started: number): void {
+    const { plan, tally } = this.group
+    if (bad) tally.failure++
+    else tally.success++
+    const now = plan.timed ? this.group.now() : 0
+    const took = plan.measured ? now - started : 0
+    if (took > plan.slowerThan) tally.slow++
+    if (generation !== this.generation) return
+    for (let i = 0; i < plan.rules.length; i++) {
+      const rule = plan.rules[i]!
+      const why = this.memories[i]!.note(rule._tag === "SlowCalls" ? took > rule.slowerThan : bad, now)
+      if (why !== undefined) return this.#open(this.group.now(), reasons[rule._tag], why, hint)
+    }
+  }
+
+  /** Why a call is not made now; `undefined` when it may be, or may wait. */
+  refuse(): BreakerError | undefined {
+    if (this.#holds.length === 0 && this.base === "Closed") return undefined
+    const now = this.group.now()
+    if (this.#holds.length === 0) {
+      this.#overdue(now)
+      if (this.base === "Open" ? now >= this.openUntil : !this.isFull() || this.#mayWait()) return undefined
+    }
+    this.group.tally.notPermitted++
+    if (this.#refusal === undefined || this.#refusedAt !== now) {
+      // One for all that are refused within a millisecond: there may be very many, and they all say the same.
+      this.#refusedAt = now
+      this.#refusal = new BreakerError(this.#why(now))
+    }
+    return this.#refusal
+  }
+
+  /** A place among the probes, if there is one. */
+  take(): Ticket | undefined {
+    if (this.#holds.length > 0) return undefined
+    const now = this.group.now()
+    this.#overdue(now)
+    if (this.base === "Open" && now >= this.openUntil) this.#move("HalfOpen", "elapsed", "its time is over")
+    if (this.base !== "HalfOpen" || this.isFull()) return undefined
+    const ticket: Ticket = { started: now, over: false }
+    this.#out = [...this.#out, ticket]
+    return ticket
+  }
+
+  /**
+   * A probe is over; `judge` says how it went, `undefined` if that says nothing about what is called. The place is free before `judge`
+   * is asked, because it may throw.
+   */
+  decide(ticket: Ticket, judge: () => Verdict | undefined): void {
+    const { plan, tally } = this.group
+    const now = this.group.now()
+    const slow = now - ticket.started > plan.slowerThan
+    this.#overdue(now)
+    const counts = this.#giveBack(ticket)
+    if (counts) this.#waiters?.look()
+    const verdict = judge()
+    if (slow) tally.slow++
+    if (verdict === undefined) return void tally.ignored++
+    if (verdict.bad) tally.failure++
+    else tally.success++
+    if (!counts) return
+    if (verdict.bad || slow) {
+      this.#probeFailed(now, verdict.bad ? "a probe failed" : "a probe was slow", "probe_failed", verdict.hint)
+    } else if (++this.#good >= plan.enough) this.#close("probe_succeeded", "the probes succeeded")
+  }
+
+  /** Half open, with as many probes made as may be. */
+  isFull(): boolean {
+    return this.#out.length + this.#good + this.#bad >= this.group.plan.probes
+  }
+
+  /** For who waits: until there is a verdict or a place, and when the next probe will have taken too long. */
+  waiting(): { readonly decided: Effect.Effect<void>; readonly atMost: number } {
+    const { generation } = this
+    this.#waiters ??= new Waiters()
+    this.#waiting++
+    return {
+      decided: this.#waiters.until(() => this.generation !== generation || !this.isFull()),
+      atMost: Math.max(0, this.#nextDeadline() - this.group.now()),
+    }
+  }
+
+  /** Of one who waited. */
+  waited(): void {
+    this.#waiting--
+  }
+
+  /** Holds it open; the answer lets go. */
+  hold(why: string): () => void {
+    const hold = { why }
+    const from = this.state
+    this.#holds = [...this.#holds, hold]
+    if (from !== "Isolated") {
+      // Nobody waits for the verdict of probes any more: the next one to come after all this starts anew.
+      if (this.base === "HalfOpen") this.openUntil = this.group.now()
+      this.base = this.base === "Closed" ? "Closed" : "Open"
+      this.#changed(from, "isolated", why)
+    }
+    return () => {
+      if (!this.#holds.includes(hold)) return
+      this.#holds = this.#holds.filter((one) => one !== hold)
+      if (this.#holds.length === 0) this.#changed("Isolated", "released", `no longer held (${why})`)
+    }
+  }
+
+  /** As if a rule had said so. */
+  forceOpen(why: string): void {
+    if (this.base !== "Open") this.#open(this.group.now(), "forced", why, 0)
+  }
+
+  /** As if the time were over. */
+  probe(): void {
+    if (this.base !== "Open") return
+    this.openUntil = this.group.now()
+    if (this.#holds.length === 0) this.#move("HalfOpen", "probe", "asked to probe")
+  }
+
+  reset(): void {
+    this.openings = this.#lastOpenFor = 0
+    if (this.base !== "Closed") return this.#close("reset", "reset")
+    this.generation++
+    for (const memory of this.memories) memory.clear()
+  }
+
+  /** What it knows, without holds. */
+  snapshot(): Snapshot {
+    const [now, wall] = [this.group.now(), this.group.wall()]
+    return {
+      state: this.base,
+      openUntil: this.base === "Open" ? wall + this.openUntil - now : null,
+      openings: this.openings,
+      openForMillis: this.#lastOpenFor,
+      windows: this.memories.map((memory) => memory.save(now)),
+    }
+  }
+
+  /** Goes on from there; who was half open probes at once. Throws for what no such breaker can have known. */
+  restore(from: Snapshot): void {
+    const [now, wall] = [this.group.now(), this.group.wall()]
+    const { openings, openForMillis, openUntil, state, windows } = from
+    if (state !== "Closed" && state !== "Open" && state !== "HalfOpen")
+      throw new RangeError(`restore.state must be "Closed", "Open" or "HalfOpen", got ${String(state)}`)
+    this.openings = Checked.whole("restore.openings", openings, 0)
+    this.#lastOpenFor = Checked.within("restore.openForMillis", openForMillis, 0, Number.MAX_SAFE_INTEGER)
+    this.#closedAt = now
+    if (windows.length !== this.memories.length)
+      throw new RangeError(`restore.windows must have one entry for each of ${this.memories.length} rules`)
+    windows.forEach((window, index) => {
+      if (!this.memories[index]!.load(window, now))
+        throw new RangeError(`restore.windows[${index}] is not what such a rule remembers`)
+    })
+    if (state === "Closed") return
+    // Never longer than such an opening lasts: the clock of who saved it may be wrong.
+    const left = state === "Open" && openUntil !== null ? openUntil - wall : 0
+    this.openUntil = now + Math.max(0, Math.min(left, openForMillis))
+    this.#move("Open", "shared", "restored")
+  }
+
+  #open(now: number, reason: Reason, why: string, hint: number): void {
+    if (this.base === "Closed" && now - this.#closedAt >= this.#lastOpenFor) this.openings = 0
+    this.openings++
+    this.#lastOpenFor = Math.max(this.group.plan.openFor(this.openings), Math.min(hint, longestHint))
+    this.openUntil = now + this.#lastOpenFor
+    this.#move("Open", reason, why)
+  }
+
+  #close(reason: Reason, why: string): void {
+    this.#closedAt = this.group.now()
+    this.#move("Closed", reason, why)
+  }
+
+  #move(to: Exclude<State, "Isolated">, reason: Reason, why: string): void {
+    const from = this.state
+    this.base = to
+    if (from === "Isolated") this.generation++
+    else this.#changed(from, reason, why)
+  }
+
+  #changed(from: State, reason: Reason, why: string): void {
+    this.generation++
+    for (const ticket of this.#out) ticket.over = true
+    this.#out = []
+    this.#good = this.#bad = 0
+    this.#refusal = undefined
+    for (const memory of this.memories) memory.clear()
+    const change: Change = { at: this.group.wall(), from, to: this.state, reason, why }
+    this.#history ??= []
+    if (this.#history.length >= this.group.remembered) this.#history.shift()
+    this.#history.push(change)
+    this.group.changed(this, change)
+    this.#broadcast?.send(this.state)
+    this.#waiters?.look()
+  }
+
+  /** A probe that does not come back has failed when its time was over, whenever that is noticed. */
+  #overdue(now: number): void {
+    const deadline = this.#nextDeadline()
+    if (deadline > now) return
+    this.#giveBack(this.#out[0]!)
+    this.#probeFailed(deadline, "a probe did not come back", "probe_timeout", 0)
+    this.#overdue(now)
+  }
+
+  #probeFailed(at: number, why: string, reason: Reason, hint: number): void {
+    const { enough, probes } = this.group.plan
+    if (++this.#bad > probes - enough) this.#open(at, reason, why, hint)
+    else this.#waiters?.look()
+  }
+
+  /** `false` if it counts no more. */
+  #giveBack(ticket: Ticket): boolean {
+    if (ticket.over) return false
+    ticket.over = true
+    this.#out = this.#out.filter((one) => one !== ticket)
+    return true
+  }
+
+  #nextDeadline(): number {
+    return this.#out.length === 0 ? Infinity : this.#out[0]!.started + this.group.plan.probeTimeout
+  }
+
+  #mayWait(): boolean {
+    return this.group.plan.waits && this.#waiting < this.group.plan.maxWaiting
+  }
+
+  #why(now: number): Open | Isolated {
+    const [hold] = this.#holds
+    if (hold !== undefined) return new Isolated(this.name, hold.why, this.group.plan.openFor(1))
+    const until = this.base === "Open" ? this.openUntil : this.#nextDeadline()
+    return new Open(this.name, until - now)
+  }
+}
+
+const reasons = {
+  Consecutive: "consecutive",
+  CountWindow: "count_window",
+  TimeWindow: "time_window",
+  SlowCalls: "slow_calls",
+} as const
