@@ -14,11 +14,11 @@ const registry = Effect.fnUntraced(function* (count: number, obey: (index: numbe
   const made = yield* Registry.make(options).pipe(Scope.provide(scope))
   const told: Array<number | string> = []
   const sessions = Array.from({ length: count }, (_, index): Session => {
-    type Known = "label" | "state" | "upstreamState" | "heldMessages" | "bytes" | "resumes" | "receipts"
+    type Known = "label" | "state" | "link" | "heldMessages" | "bytes" | "resumes" | "receipts"
     const known: Pick<Session, Known | "shutdown" | "cut" | "clients"> = {
       label: `${index}`,
       state: "Active",
-      upstreamState: () => "Ready",
+      link: { state: () => "Ready" },
       heldMessages: 0,
       bytes: 0,
       resumes: 0,

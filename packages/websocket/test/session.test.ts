@@ -22,7 +22,6 @@ const opened = (options: Partial<Options> = {}) => {
     key: Tokens.key("token"),
     forward: false,
     scope: Effect.runSync(Scope.make()),
-    onOver: () => told.push("over"),
     shared: {
       rules: Rules.make({ upstream: "ws://up", ...options }),
       wheel,
@@ -35,6 +34,7 @@ const opened = (options: Partial<Options> = {}) => {
         receipts.push(receipt)
         told.push(`${receipt.hop} ${receipt.back ? "back" : "not back"}`)
       },
+      over: () => told.push("over"),
       closing: () => told.push("closing"),
       settled: (_, turn) => settled.push(turn),
       named: nothing,

@@ -6,9 +6,14 @@ import * as Wheel from "../src/internal/wheel.ts"
 const wound = Effect.gen(function* () {
   const wheel = yield* Wheel.make
   const rung: Array<string> = []
-  const at = (time: number, name = `${time}`) => wheel.at(time, () => rung.push(`${name} at ${wheel.now()}`))
+  const call = (time: number, callback: () => void) => {
+    const alarm = { ring: callback }
+    const slot = wheel.at(time, alarm)
+    return () => wheel.off(slot, alarm)
+  }
+  const at = (time: number, name = `${time}`) => call(time, () => void rung.push(`${name} at ${wheel.now()}`))
   yield* TestClock.adjust(0)
-  return { wheel, rung, at }
+  return { wheel, rung, at, call }
 })
 
 describe("the wheel", () => {
@@ -40,7 +45,7 @@ describe("the wheel", () => {
       )
       let rung = 0
       yield* TestClock.adjust(0)
-      wheel.at(100, () => rung++)
+      wheel.at(100, { ring: () => void rung++ })
       yield* TestClock.adjust("1 second")
       assert.strictEqual(rung, 1)
     }),
@@ -70,11 +75,11 @@ describe("the wheel", () => {
 
   it.effect("does not call back what was taken back, not even by another one of the same moment", () =>
     Effect.gen(function* () {
-      const { at, rung, wheel } = yield* wound
+      const { at, call, rung } = yield* wound
       const early = at(100)
       early()
       const cancels = [at(200, "kept"), () => {}]
-      wheel.at(210, () => cancels[1]!())
+      call(210, () => cancels[1]!())
       cancels[1] = at(210, "cancelled")
       yield* TestClock.adjust("1 second")
       early()
@@ -96,8 +101,8 @@ describe("the wheel", () => {
 
   it.effect("calls back, a tick later, what is set while it calls", () =>
     Effect.gen(function* () {
-      const { at, rung, wheel } = yield* wound
-      wheel.at(100, () => at(wheel.now(), "again"))
+      const { at, call, rung, wheel } = yield* wound
+      call(100, () => at(wheel.now(), "again"))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(rung, ["again at 125"])
     }),
@@ -108,8 +113,8 @@ describe("the wheel", () => {
       const logged: Array<unknown> = []
       const log = Logger.layer([Logger.make(({ message }) => logged.push(message))])
       yield* Effect.gen(function* () {
-        const { at, rung, wheel } = yield* wound
-        wheel.at(100, () => {
+        const { at, call, rung } = yield* wound
+        call(100, () => {
           throw new Error("a bug")
         })
         at(100, "same")

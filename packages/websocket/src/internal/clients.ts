@@ -7,10 +7,13 @@ import type { Hop } from "./hop.ts"
 import type { Outlet, Range } from "./outlet.ts"
 import type { Shared } from "./shared.ts"
 
+const nobody: ReadonlyArray<Hop> = []
+
 /** Nobody yet. */
 export class Clients {
   readonly #shared: Pick<Shared, "fork" | "resized">
-  readonly #hops = new Set<Hop>()
+  /** One as a rule; replaced, never changed, so that whoever goes through it may part with them. */
+  #hops: ReadonlyArray<Hop> = nobody
   /** The turn of the newest token that somebody has come with. */
   turn = 0
   #unsettled: { readonly hop: Hop; readonly turn: number } | undefined
@@ -20,21 +23,24 @@ export class Clients {
   }
 
   get size(): number {
-    return this.#hops.size
+    return this.#hops.length
   }
 
   /** Those that are there now; they may go meanwhile. */
   all(): ReadonlyArray<Hop> {
-    return [...this.#hops]
+    return this.#hops
   }
 
   add(hop: Hop): void {
-    this.#hops.add(hop)
+    this.#hops = this.size === 0 ? [hop] : [...this.#hops, hop]
     this.#shared.resized(1, this.size)
   }
 
   remove(hop: Hop): void {
-    if (this.#hops.delete(hop)) this.#shared.resized(-1, this.size)
+    if (this.#hops.includes(hop)) {
+      this.#hops = this.size === 1 ? nobody : this.#hops.filter((other) => other !== hop)
+      this.#shared.resized(-1, this.size)
+    }
     if (this.#unsettled?.hop === hop) this.#unsettled = undefined
   }
 
@@ -51,7 +57,7 @@ export class Clients {
   }
 
   of(outlet: Outlet): Hop | undefined {
-    return this.all().find((hop) => hop.outlet === outlet)
+    return this.#hops.find((hop) => hop.outlet === outlet)
   }
 
   /** Bytes that were sent and that the sockets still hold. */
@@ -63,7 +69,7 @@ export class Clients {
 
   /** Whoever holds most of them. */
   get furthestBehind(): Hop | undefined {
-    return this.all().toSorted((a, b) => b.transport.unsentBytes() - a.transport.unsentBytes())[0]
+    return this.#hops.toSorted((a, b) => b.transport.unsentBytes() - a.transport.unsentBytes())[0]
   }
 
   /** It was given the token of that turn. */

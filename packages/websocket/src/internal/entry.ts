@@ -76,7 +76,7 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
   const link = (session: Session, target: Parameters<typeof dial>[0], id: string) =>
     Effect.tap(reach({ session, dial: dial(target, id, session) }), (made) =>
       Effect.sync(() => {
-        session.upstreamState = made.state
+        session.link = made
       }),
     )
 

@@ -20,13 +20,15 @@ export interface Options {
   readonly replay: boolean
   readonly traffic: Traffic
   /** The producers are to be read, or not. */
-  readonly onPressure: (paused: boolean) => void
+  onPressure(paused: boolean): void
   /** Nothing waits any more that was never sent on. */
-  readonly onHanded?: (() => void) | undefined
+  onHanded?(): void
 }
 
 /** The producers are stopped instead, and what they had sent by then is taken. */
 const unbounded = { messages: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER } as const
+
+const none: ReadonlyArray<Outlet> = []
 
 interface Held {
   readonly frame: Frame
@@ -37,8 +39,10 @@ interface Held {
 /** One way. */
 export class Flow {
   readonly #options: Options
+  readonly #traffic: Traffic
   readonly #buffer = ReplayBuffer.make<Held>(unbounded)
-  readonly #outlets = new Set<Outlet>()
+  /** One as a rule; replaced, never changed, so that whoever goes through it may part with them. */
+  #outlets: ReadonlyArray<Outlet> = none
   /** The only outlet, when there is one and nothing stands between it and the producers. */
   #open: Outlet | undefined
   /** Behind which message the next outlet starts while there is none: nobody gets what another has got. */
@@ -52,6 +56,7 @@ export class Flow {
 
   constructor(options: Options) {
     this.#options = options
+    this.#traffic = options.traffic
   }
 
   /** Messages in memory. */
@@ -93,7 +98,7 @@ export class Flow {
 
   /** A message arrived. */
   push(frame: Frame): void {
-    const { traffic } = this.#options
+    const traffic = this.#traffic
     if (this.#over) return this.refuse(frame)
     traffic.messages++
     traffic.bytes += frame.size
@@ -105,7 +110,7 @@ export class Flow {
 
   /** A message arrived from somebody who has been told goodbye. */
   refuse(frame: Frame): void {
-    const { traffic } = this.#options
+    const traffic = this.#traffic
     traffic.messages++
     traffic.bytes += frame.size
     traffic.lost++
@@ -113,14 +118,15 @@ export class Flow {
 
   /** From now on it takes what comes, and what waits if it is the only one. */
   attach(outlet: Outlet): void {
-    outlet.start(this.#outlets.size === 0 ? this.#after : this.#buffer.last)
-    this.#outlets.add(outlet)
+    outlet.start(this.#outlets.length === 0 ? this.#after : this.#buffer.last)
+    this.#outlets = this.#outlets.length === 0 ? [outlet] : [...this.#outlets, outlet]
     this.flush(outlet)
   }
 
   /** It takes nothing more; the answer is what it may not have delivered, which is sent again under `replay` if nobody else has it. */
   detach(outlet: Outlet): Range | undefined {
-    if (!this.#outlets.delete(outlet)) return undefined
+    if (!this.#outlets.includes(outlet)) return undefined
+    this.#outlets = this.#outlets.length === 1 ? none : this.#outlets.filter((other) => other !== outlet)
     outlet.stop()
     this.#settle()
     return outlet.uncertain
@@ -129,12 +135,12 @@ export class Flow {
   /** The outlet is told goodbye: it takes nothing more, and with the last one nothing goes through. */
   retire(outlet: Outlet): void {
     this.detach(outlet)
-    if (this.#outlets.size === 0) this.stop()
+    if (this.#outlets.length === 0) this.stop()
   }
 
   /** The outlet can take more. */
   flush(outlet: Outlet): void {
-    if (!this.#outlets.has(outlet)) return
+    if (!this.#outlets.includes(outlet)) return
     if (!this.#locked) {
       for (let held = this.#buffer.get(outlet.next); held !== undefined; held = this.#buffer.get(outlet.next)) {
         if (!outlet.hand(held.frame)) break
@@ -188,14 +194,15 @@ export class Flow {
   }
 
   #isHanded(outlet: Outlet): boolean {
-    return this.#over || this.#locked || !this.#outlets.has(outlet) || outlet.next > this.#buffer.last
+    return this.#over || this.#locked || !this.#outlets.includes(outlet) || outlet.next > this.#buffer.last
   }
 
   // To everybody who is up to date; held for those who are not, or cannot take it. `true`: nobody needs it any more.
   #offer(frame: Frame): boolean {
-    const { replay, traffic } = this.#options
+    const { replay } = this.#options
+    const traffic = this.#traffic
     const seq = this.#buffer.last + 1
-    let [all, any] = [!replay && !this.#locked && this.#outlets.size > 0, false]
+    let [all, any] = [!replay && !this.#locked && this.#outlets.length > 0, false]
     for (const outlet of this.#outlets) {
       if (!this.#locked && outlet.next === seq && outlet.hand(frame)) any = true
       else all = false
@@ -222,7 +229,7 @@ export class Flow {
     if (held.sent) return
     held.sent = true
     this.#waiting--
-    this.#options.traffic.sent++
+    this.#traffic.sent++
     if (this.#waiting === 0) this.#options.onHanded?.()
   }
 
@@ -233,11 +240,11 @@ export class Flow {
 
   // After every change: what nobody needs goes, and the producers are told if they are to stop or to go on.
   #settle(): void {
-    let done = this.#outlets.size === 0 ? this.#after : Number.POSITIVE_INFINITY
+    let done = this.#outlets.length === 0 ? this.#after : Number.POSITIVE_INFINITY
     for (const outlet of this.#outlets) done = Math.min(done, this.#done(outlet))
     this.#release(done)
     const [sole] = this.#outlets
-    const free = !this.#locked && !this.#options.replay && this.#buffer.messages === 0 && this.#outlets.size === 1
+    const free = !this.#locked && !this.#options.replay && this.#buffer.messages === 0 && this.#outlets.length === 1
     this.#open = free ? sole : undefined
     this.#regulate()
     const leaving = this.#leaving
@@ -255,7 +262,7 @@ export class Flow {
     if (this.#waiting > 0) for (let seq = first; seq <= last; seq++) if (this.#buffer.get(seq)?.sent === false) unsent++
     this.#buffer.ack(last)
     this.#after = Math.max(this.#after, last)
-    const { traffic } = this.#options
+    const traffic = this.#traffic
     this.#waiting -= unsent
     this.#abandoned += unsent
     traffic.lost += unsent

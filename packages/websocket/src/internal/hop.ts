@@ -18,19 +18,19 @@ export interface Options {
   readonly beat: Pulse.Beat
   /** Unsent bytes from which on it takes no more, if that is less than usual. */
   readonly bufferBytes: number
-  readonly frame: (frame: Frame) => void
+  frame(frame: Frame, from: Hop): void
   /** A message that came after it was told goodbye. */
-  readonly late?: ((frame: Frame) => void) | undefined
+  late?(frame: Frame): void
   /** It can take more. */
-  readonly writable?: (() => void) | undefined
+  writable?(): void
   /** The peer's library has answered a barrier. */
-  readonly alive?: (() => void) | undefined
+  alive?(from: Hop): void
   /** Bytes of an unfinished message more, or fewer, than before. */
-  readonly unfinished: (change: number) => void
+  unfinished?(change: number): void
   /** It is over, and this is what it may not have got; not told once it is fenced. */
-  readonly ended: (end: CloseInfo, uncertain: Range | undefined) => void
+  ended(end: CloseInfo, uncertain: Range | undefined, from: Hop): void
   /** It is over, fenced or not. */
-  readonly released: () => void
+  released?(): void
 }
 
 /** One connection. It listens itself, and is what its pulse asks: there are very many, and every closure would be one more for each. */
@@ -98,7 +98,7 @@ export class Hop implements Listener, Pulse.Options {
     if (!this.#left) {
       this.#left = true
       this.#pulse?.stop()
-      this.#options.unfinished(-this.#unfinished)
+      this.#options.unfinished?.(-this.#unfinished)
     }
     this.#options.outOf.detach(this.outlet)
     return this.outlet.takeUncertain()
@@ -107,7 +107,7 @@ export class Hop implements Listener, Pulse.Options {
   frame(frame: Frame): void {
     if (this.#left) return
     if (this.#told) this.#options.late?.(frame)
-    else this.#options.frame(frame)
+    else this.#options.frame(frame, this)
   }
 
   writable(): void {
@@ -119,21 +119,21 @@ export class Hop implements Listener, Pulse.Options {
   }
 
   confirmed(mark: number): void {
-    this.#options.alive?.()
+    this.#options.alive?.(this)
     this.#options.outOf.confirm(this.outlet, mark)
   }
 
   unfinished(bytes: number): void {
     if (this.#left) return
-    this.#options.unfinished(bytes - this.#unfinished)
+    this.#options.unfinished?.(bytes - this.#unfinished)
     this.#unfinished = bytes
   }
 
   closed(info: CloseInfo): void {
     const fenced = this.#left
     const uncertain = this.leave()
-    this.#options.released()
-    if (!fenced) this.#options.ended(this.#silent ? CloseCode.silent : info, uncertain)
+    this.#options.released?.()
+    if (!fenced) this.#options.ended(this.#silent ? CloseCode.silent : info, uncertain, this)
   }
 
   ping(): void {

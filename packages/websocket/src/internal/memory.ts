@@ -3,7 +3,7 @@
  */
 import type { Session } from "./session.ts"
 import type { Traffic } from "./traffic.ts"
-import type { Wheel } from "./wheel.ts"
+import type { Alarm, Wheel } from "./wheel.ts"
 
 export interface Options {
   /** In bytes. */
@@ -26,7 +26,7 @@ const interval = 500
 const perMessage = 512
 
 /** The book of one proxy. Messages held and unfinished are booked as they come. */
-export class Memory {
+export class Memory implements Alarm {
   readonly #options: Options
   #booked = 0
   #unsent = 0
@@ -59,12 +59,14 @@ export class Memory {
     if (this.#watching) return
     this.#watching = true
     const { wheel } = this.#options
-    const look = () => {
-      this.#look()
-      this.#watching = !this.#options.sessions()[Symbol.iterator]().next().done
-      if (this.#watching) wheel.at(wheel.now() + interval, look)
-    }
-    wheel.at(wheel.now() + interval, look)
+    wheel.at(wheel.now() + interval, this)
+  }
+
+  ring(): void {
+    const { sessions, wheel } = this.#options
+    this.#look()
+    this.#watching = !sessions()[Symbol.iterator]().next().done
+    if (this.#watching) wheel.at(wheel.now() + interval, this)
   }
 
   #look(): void {

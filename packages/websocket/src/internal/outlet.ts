@@ -3,7 +3,7 @@
  * behind every 64 messages, 256 KiB or second, whichever comes first. Plain code.
  */
 import type { Frame, Transport } from "../Transport.ts"
-import { tick, type Wheel } from "./wheel.ts"
+import { type Alarm, type Slot, tick, type Wheel } from "./wheel.ts"
 
 const everyMessages = 64
 const everyBytes = 256 * 1024
@@ -13,7 +13,7 @@ const everyMillis = 1000
 export type Range = readonly [first: number, last: number]
 
 /** An outlet of a flow; `next` counts on from where the flow puts it. */
-export class Outlet {
+export class Outlet implements Alarm {
   readonly transport: Transport
   /** The number of the next message. */
   next = 1
@@ -26,7 +26,7 @@ export class Outlet {
   #bytes = 0
   /** When the first message behind the last barrier was sent. */
   #since = 0
-  #alarm: (() => void) | undefined
+  #slot: Slot | undefined
   #told = 0
   /** Bytes. */
   #handed = 0
@@ -54,7 +54,7 @@ export class Outlet {
     if (this.#messages++ === 0) this.#since = this.#wheel.now()
     this.#bytes += frame.size
     if (this.#isDue) this.barrier()
-    else if (this.#alarm === undefined) this.#arm()
+    else if (this.#slot === undefined) this.#arm()
     return true
   }
 
@@ -108,20 +108,23 @@ export class Outlet {
 
   /** Nothing more will be sent. */
   stop(): void {
-    this.#alarm?.()
-    this.#alarm = undefined
+    if (this.#slot !== undefined) this.#wheel.off(this.#slot, this)
+    this.#slot = undefined
+  }
+
+  /** It is time to look whether a barrier is due. */
+  ring(): void {
+    this.#slot = undefined
+    const now = this.#wheel.now()
+    if (this.#messages > 0 && now >= this.#since + everyMillis - tick) {
+      this.barrier()
+      this.#since = now
+    }
+    if (this.#messages > 0) this.#arm()
   }
 
   // Early by a tick, because the wheel may be late by one.
   #arm(): void {
-    this.#alarm = this.#wheel.at(this.#since + everyMillis - tick, () => {
-      this.#alarm = undefined
-      const now = this.#wheel.now()
-      if (this.#messages > 0 && now >= this.#since + everyMillis - tick) {
-        this.barrier()
-        this.#since = now
-      }
-      if (this.#messages > 0) this.#arm()
-    })
+    this.#slot = this.#wheel.at(this.#since + everyMillis - tick, this)
   }
 }

@@ -3,7 +3,7 @@
  * read from is not judged: its answer may be waiting. Plain code on the wheel.
  */
 import type { Transport } from "../Transport.ts"
-import type { Wheel } from "./wheel.ts"
+import type { Alarm, Slot, Wheel } from "./wheel.ts"
 
 /** How to listen for it. */
 export interface Beat {
@@ -27,15 +27,14 @@ export interface Options {
 }
 
 /** Listens from when it is made until it is stopped. */
-export class Pulse {
+export class Pulse implements Alarm {
   readonly #of: Options
   #asked = 0
   #heard = 0
   #before = 0
   #stuck = false
   #isAsked = false
-  #cancel: (() => void) | undefined
-  readonly #rung = () => (this.#isAsked ? this.#look() : this.#ask())
+  #slot: Slot | undefined
 
   constructor(of: Options) {
     this.#of = of
@@ -43,8 +42,14 @@ export class Pulse {
   }
 
   stop(): void {
-    this.#cancel?.()
-    this.#cancel = undefined
+    if (this.#slot !== undefined) this.#of.wheel.off(this.#slot, this)
+    this.#slot = undefined
+  }
+
+  ring(): void {
+    this.#slot = undefined
+    if (this.#isAsked) this.#look()
+    else this.#ask()
   }
 
   #ask(): void {
@@ -74,7 +79,7 @@ export class Pulse {
   }
 
   #at(time: number): void {
-    this.#cancel = this.#of.wheel.at(time, this.#rung)
+    this.#slot = this.#of.wheel.at(time, this)
   }
 
   #taken(): number {

@@ -330,12 +330,10 @@ export class Reconnecting {
       alive: () => {
         if (this.#current?.hop === hop && this.#greeting === "said" && --this.#owed <= 0) this.#greeting = "sure"
       },
-      unfinished: () => {},
       ended: (end, uncertain) => {
         announce()
         this.#ended(hop, end, uncertain, gone)
       },
-      released: () => {},
     })
     this.#current = { hop, gone, fork }
     if (this.#paused) hop.pause(true)
@@ -452,7 +450,7 @@ export class Reconnecting {
 
   #giveUp(messages: number, why: Why): void {
     if (messages === 0) return
-    if (this.#givenUp.size === 0) this.#wheel.at(this.#wheel.now() + together, () => this.#tell())
+    if (this.#givenUp.size === 0) this.#wheel.at(this.#wheel.now() + together, { ring: () => this.#tell() })
     this.#givenUp.set(why, (this.#givenUp.get(why) ?? 0) + messages)
   }
 

@@ -72,10 +72,7 @@ export const make = Effect.fnUntraced(function* (options: {
           Effect.sync(() => waiting--),
         )
       }),
-    joined: (session) => {
-      const detail = () => ({ receipts: session.receipts })
-      sessions.set(session, telemetry.add({ row: () => rowOf(session), detail }))
-    },
+    joined: (session) => void sessions.set(session, telemetry.add(new Listed(session))),
     left: (session) => {
       sessions.get(session)?.()
       sessions.delete(session)
@@ -128,16 +125,32 @@ export const make = Effect.fnUntraced(function* (options: {
   return registry
 })
 
-const rowOf = (session: Session): Telemetry.Row => ({
-  _tag: "Session",
-  id: session.label,
-  state: session.state,
-  clientConnected: session.clients > 0,
-  upstreamState: session.upstreamState(),
-  bufferedMessages: session.heldMessages,
-  bufferedBytes: session.bytes,
-  resumes: session.resumes,
-})
+/** A session in lists. */
+class Listed implements Telemetry.Probe {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  row(): Telemetry.Row {
+    const session = this.#session
+    return {
+      _tag: "Session",
+      id: session.label,
+      state: session.state,
+      clientConnected: session.clients > 0,
+      upstreamState: session.link?.state() ?? "Idle",
+      bufferedMessages: session.heldMessages,
+      bufferedBytes: session.bytes,
+      resumes: session.resumes,
+    }
+  }
+
+  detail() {
+    return { receipts: this.#session.receipts }
+  }
+}
 
 /** Not all in one moment, so that they do not all come back in one. */
 const sayGoodbye = Effect.fnUntraced(function* (sessions: ReadonlyArray<Ending>, over: Duration.Duration) {

@@ -6,7 +6,7 @@ import type * as Connectivity from "@holdfast/core/Connectivity"
 import type * as EventSchema from "@holdfast/core/EventSchema"
 import type * as Scope from "effect/Scope"
 import type { Loss, Receipt } from "../Proxy.ts"
-import type { CloseInfo, Transport } from "../Transport.ts"
+import type { CloseInfo, Frame, Transport } from "../Transport.ts"
 import { Clients } from "./clients.ts"
 import * as CloseCode from "./closeCode.ts"
 import { Dialect } from "./dialect.ts"
@@ -17,6 +17,7 @@ import { Outages } from "./outage.ts"
 import type { Outlet, Range } from "./outlet.ts"
 import { hasVanished, isDown } from "./rules.ts"
 import type { Shared, SessionOptions } from "./shared.ts"
+import * as Sides from "./sides.ts"
 import { Stalls } from "./stall.ts"
 import type { Key } from "./tokens.ts"
 import { Deadline } from "./wheel.ts"
@@ -28,7 +29,7 @@ export type Gone = (why: string, reason: typeof EventSchema.Reason.Type, again: 
 type By = "client" | "upstream" | "proxy"
 
 /** A session; it begins with `start`, or with its first client and upstream if they come when they like. */
-export class Session {
+export class Session implements Sides.Host {
   readonly id: string
   readonly label: string
   readonly principal: string
@@ -39,16 +40,15 @@ export class Session {
   name: string | undefined
   /** The subprotocol that the upstream chose. */
   protocol = ""
-  /** How the link to its upstream is. */
-  upstreamState: () => Connectivity.State = () => "Idle"
+  /** To its upstream. */
+  link: Pick<Connectivity.Connectivity, "state"> | undefined
   readonly up: Flow
   readonly down: Flow
   /** Attempts to reach the upstream so far. */
   dials = 0
   resumes = 0
-  readonly #shared: Shared
+  readonly shared: Shared
   readonly #dialect: Dialect | undefined
-  readonly #onOver: () => void
   readonly #clients: Clients
   #outages: Outages | undefined
   #stalls: Stalls | undefined
@@ -62,11 +62,12 @@ export class Session {
   #why = ""
   #isOver = false
   #booked = 0
-  readonly #linger: Deadline
-  readonly #gate: Deadline
-  readonly #budget: Deadline
+  /** For the client to come back, for the first message, for the upstream to be reached. */
+  #linger: Deadline | undefined
+  #gate: Deadline | undefined
+  #budget: Deadline | undefined
 
-  constructor({ binding, forward, id, key, label, onOver, principal, scope, shared }: SessionOptions) {
+  constructor({ binding, forward, id, key, label, principal, scope, shared }: SessionOptions) {
     const { rules } = shared
     this.id = id
     this.label = label
@@ -74,26 +75,11 @@ export class Session {
     this.binding = binding
     this.key = key
     this.scope = scope
-    this.#shared = shared
+    this.shared = shared
     this.#clients = new Clients(shared)
     this.#started = rules.forever
-    this.#onOver = onOver
-    this.#linger = new Deadline(shared.wheel)
-    this.#gate = new Deadline(shared.wheel)
-    this.#budget = new Deadline(shared.wheel)
-    const flow = { marks: rules.marks, replay: rules.uncertain === "replay" }
-    this.up = new Flow({
-      ...flow,
-      traffic: shared.up,
-      onPressure: (paused) => this.#pressUp(paused),
-      onHanded: () => this.#outages?.settle("upstream", 0),
-    })
-    this.down = new Flow({
-      ...flow,
-      traffic: shared.down,
-      onPressure: (paused) => this.#pressDown(paused),
-      onHanded: () => this.#outages?.settle("client", 0),
-    })
+    this.up = new Flow(new Sides.Way(this, "upstream"))
+    this.down = new Flow(new Sides.Way(this, "client"))
     if (!rules.gate && !rules.compat) return
     this.#dialect = new Dialect(
       { gate: rules.gate, compat: rules.compat, forward },
@@ -102,8 +88,8 @@ export class Session {
         down: this.down,
         toClient: (frame) => this.#clients.all().forEach((hop) => hop.say(frame)),
         toUpstream: (frame) => this.#upstream?.hop.say(frame),
-        opened: () => this.#gate.stop(),
-        kept: (change) => this.#book(change),
+        opened: () => this.#gate?.stop(),
+        kept: (change) => this.book(change),
         named: (id) => shared.named(this, id),
       },
     )
@@ -195,7 +181,7 @@ export class Session {
 
   /** It takes too much memory: it goes, or where others have their share, the client that is furthest behind. */
   evict(): void {
-    const { rules, wheel } = this.#shared
+    const { rules, wheel } = this.shared
     const { furthestBehind } = this.#clients
     if (!rules.single && furthestBehind !== undefined) return this.#giveUp(furthestBehind, CloseCode.noMemory)
     if (rules.forever) return
@@ -204,7 +190,7 @@ export class Session {
     if (this.#upstream !== undefined)
       this.#lose("upstream", CloseCode.noMemory, this.#upstream.hop.outlet.takeUncertain())
     this.#end("proxy", CloseCode.noMemory, CloseCode.noMemory, "now")
-    wheel.at(wheel.now() + Goodbye.soon, () => this.cut())
+    wheel.at(wheel.now() + Goodbye.soon, { ring: () => this.cut() })
   }
 
   /** Cuts both sides. */
@@ -223,46 +209,31 @@ export class Session {
     return this.#upstream === undefined ? this.#clients.all() : [...this.#clients.all(), this.#upstream.hop]
   }
 
-  #hop(
-    transport: Transport,
-    outOf: Flow,
-    heard: Pick<ConstructorParameters<typeof Hop>[0], "frame" | "ended" | "released" | "alive">,
-  ): Hop {
-    const { rules, wheel } = this.#shared
-    return new Hop({
-      transport,
-      outOf,
-      wheel,
-      beat: rules.beat,
-      bufferBytes: rules.marks.bytes,
-      unfinished: (change) => this.#book(change),
-      late: (frame) => (outOf === this.down ? this.up : this.down).refuse(frame),
-      ...heard,
-    })
+  /** Memory beside the flows: messages that are not whole yet, and the one that is sent first on a re-dial. */
+  book(change: number): void {
+    this.#booked += change
+    this.shared.booked(change)
   }
 
-  /** Memory beside the flows: messages that are not whole yet, and the one that is sent first on a re-dial. */
-  #book(change: number): void {
-    this.#booked += change
-    this.#shared.booked(change)
+  clientSays(frame: Frame, hop: Hop): void {
+    this.clientLives(hop)
+    if (this.#dialect === undefined || this.#dialect.client(frame)) this.up.push(frame)
+  }
+
+  /** And has what its 101 said. */
+  clientLives(hop: Hop): void {
+    const turn = this.#clients.settle(hop)
+    if (turn !== undefined) this.shared.settled(this, turn)
+  }
+
+  upstreamSays(frame: Frame): void {
+    if (this.#dialect === undefined || this.#dialect.upstream(frame)) this.down.push(frame)
   }
 
   #addClient(transport: Transport, released: () => void): Hop {
-    const settle = () => {
-      const turn = this.#clients.settle(hop)
-      if (turn !== undefined) this.#shared.settled(this, turn)
-    }
     const dialect = this.#dialect
-    const hop = this.#hop(transport, this.down, {
-      frame: (frame) => {
-        settle()
-        if (dialect === undefined || dialect.client(frame)) this.up.push(frame)
-      },
-      alive: settle,
-      ended: (end, uncertain) => this.#clientEnded(hop, end, uncertain),
-      released,
-    })
-    this.#linger.stop()
+    const hop = new Hop(new Sides.ClientEnd(this, transport, released))
+    this.#linger?.stop()
     this.#clients.add(hop)
     if (this.up.paused) hop.pause(true)
     this.#outages?.back("client", this.down.waiting)
@@ -273,18 +244,9 @@ export class Session {
 
   #attach({ gone, transport }: { readonly transport: Transport; readonly gone: Gone }): void {
     const dialect = this.#dialect
-    const hop = this.#hop(transport, this.up, {
-      frame:
-        dialect === undefined
-          ? (frame) => this.down.push(frame)
-          : (frame) => {
-              if (dialect.upstream(frame)) this.down.push(frame)
-            },
-      ended: (end, uncertain) => this.#upstreamEnded(end, uncertain),
-      released: () => {},
-    })
-    this.#upstream = { hop, gone, since: this.#shared.wheel.now() }
-    this.#budget.stop()
+    const hop = new Hop(new Sides.UpstreamEnd(this, transport))
+    this.#upstream = { hop, gone, since: this.shared.wheel.now() }
+    this.#budget?.stop()
     if (this.#holdsUpstream) hop.pause(true)
     this.#outages?.back("upstream", this.up.waiting)
     this.#awaitGate()
@@ -294,16 +256,17 @@ export class Session {
 
   #awaitGate(): void {
     const { client, upstream } = CloseCode.noGate
-    const { forever, gateTimeout } = this.#shared.rules
+    const { forever, gateTimeout } = this.shared.rules
     if (this.#dialect?.waits !== true) return
+    this.#gate ??= new Deadline(this.shared.wheel)
     this.#gate.after(gateTimeout, () => {
       if (forever) this.#upstream?.hop.transport.cut()
       else this.#end("proxy", client, upstream)
     })
   }
 
-  #clientEnded(hop: Hop, end: CloseInfo, uncertain: Range | undefined): void {
-    const { rules } = this.#shared
+  clientEnded(end: CloseInfo, uncertain: Range | undefined, hop: Hop): void {
+    const { rules } = this.shared
     this.#clients.remove(hop)
     if (this.#endedBy !== undefined) return this.#left("client", end, uncertain)
     const lost = hasVanished(end) || !end.clean
@@ -315,25 +278,26 @@ export class Session {
       }
       return
     }
-    const lingers = rules.lingers(end) && !this.#shared.draining()
+    const lingers = rules.lingers(end) && !this.shared.draining()
     // Whoever is waited for is missed, whatever it said when it went; but where clients come and go, a goodbye is no loss.
     const missed = lost || (lingers && rules.single)
     if (missed) this.#lose("client", end, uncertain)
     if (!lingers) return this.#end("client", undefined, CloseCode.toUpstream(end))
     if (missed && this.#fails(uncertain)) return this.#fail(uncertain)
     const goodbye = CloseCode.toUpstream(rules.compat ? end : CloseCode.vanished)
+    this.#linger ??= new Deadline(this.shared.wheel)
     this.#linger.after(rules.linger, () => this.#end("client", undefined, goodbye))
   }
 
-  #upstreamEnded(end: CloseInfo, uncertain: Range | undefined): void {
+  upstreamEnded(end: CloseInfo, uncertain: Range | undefined): void {
     const { gone, since } = this.#upstream!
     this.#upstream = undefined
-    this.#gate.stop()
+    this.#gate?.stop()
     if (this.#endedBy !== undefined) {
       gone(this.#why, "local", false)
       return this.#left("upstream", end, uncertain)
     }
-    const { rules, wheel } = this.#shared
+    const { rules, wheel } = this.shared
     const redials = rules.redials(end)
     const lost = redials || isDown(end) || !end.clean
     const fails = lost && this.#fails(uncertain)
@@ -346,17 +310,18 @@ export class Session {
     const now = wheel.now()
     const stable = now - since >= rules.stableAfter
     this.#giveUpAt = stable ? now + rules.retryBudget : (this.#giveUpAt ?? now + rules.retryBudget)
+    this.#budget ??= new Deadline(wheel)
     this.#budget.at(this.#giveUpAt, () => this.#end("upstream", CloseCode.gaveUp))
   }
 
   #fails(uncertain: Range | undefined): boolean {
-    return this.#shared.rules.uncertain === "fail" && uncertain !== undefined
+    return this.shared.rules.uncertain === "fail" && uncertain !== undefined
   }
 
   /** Rather than go on without what may be lost. An upstream for everybody goes on, its clients do not. */
   #fail(uncertain: Range | undefined): void {
     const goodbye = CloseCode.unconfirmed(uncertain)
-    if (!this.#shared.rules.forever) return this.#end("proxy", goodbye, goodbye)
+    if (!this.shared.rules.forever) return this.#end("proxy", goodbye, goodbye)
     for (const hop of this.#clients.all()) this.#clients.release(hop, goodbye)
   }
 
@@ -369,29 +334,30 @@ export class Session {
 
   // Each side's Pongs empty the other's buffer: under `replay` two that are not read would wait for each other.
   get #holdsUpstream(): boolean {
-    return this.down.paused && !(this.up.paused && this.#shared.rules.uncertain === "replay")
+    return this.down.paused && !(this.up.paused && this.shared.rules.uncertain === "replay")
   }
 
-  #pressUp(paused: boolean): void {
-    this.#clients.pause(paused)
-    if (this.down.paused) this.#upstream?.hop.pause(this.#holdsUpstream)
-    if (paused) this.#watch(this.up, (slow) => this.#upstreamStalled(slow))
+  pressed(to: Sides.Side, paused: boolean): void {
+    if (to === "upstream") this.#clients.pause(paused)
+    if (to === "client" || this.down.paused) this.#upstream?.hop.pause(this.#holdsUpstream)
+    if (!paused) return
+    if (to === "upstream") this.#watch(this.up, (slow) => this.#upstreamStalled(slow))
+    else this.#watch(this.down, (slow) => this.#clientStalled(slow))
   }
 
-  #pressDown(paused: boolean): void {
-    this.#upstream?.hop.pause(this.#holdsUpstream)
-    if (paused) this.#watch(this.down, (slow) => this.#clientStalled(slow))
+  handed(to: Sides.Side): void {
+    this.#outages?.settle(to, 0)
   }
 
   #watch(flow: Flow, onStalled: (slow: Outlet) => void): void {
-    this.#stalls ??= new Stalls(this.#shared.wheel, this.#shared.rules.stall)
+    this.#stalls ??= new Stalls(this.shared.wheel, this.shared.rules.stall)
     // On its way out the goodbye has a patience of its own.
     this.#stalls.watch(flow, (slow) => this.#endedBy === undefined && onStalled(slow))
   }
 
   #clientStalled(slow: Outlet): void {
     const { other, slow: goodbye } = CloseCode.stalled
-    if (this.#shared.rules.single) {
+    if (this.shared.rules.single) {
       this.#lose("client", goodbye, slow.takeUncertain())
       return this.#end("proxy", goodbye, other, "now")
     }
@@ -401,14 +367,14 @@ export class Session {
 
   #upstreamStalled(slow: Outlet): void {
     const { other, slow: goodbye } = CloseCode.stalled
-    if (!this.#shared.rules.forever) {
+    if (!this.shared.rules.forever) {
       this.#lose("upstream", goodbye, slow.takeUncertain())
       return this.#end("proxy", other, goodbye, "now")
     }
     const { hop } = this.#upstream!
     const uncertain = hop.leave()
-    this.#shared.fork(hop.transport.close(goodbye.code, goodbye.reason))
-    this.#upstreamEnded({ ...goodbye, clean: false }, uncertain)
+    this.shared.fork(hop.transport.close(goodbye.code, goodbye.reason))
+    this.upstreamEnded({ ...goodbye, clean: false }, uncertain)
   }
 
   /** One client of several is too much; the others stay. */
@@ -422,7 +388,7 @@ export class Session {
   }
 
   get #absences(): Outages {
-    const { down, onBack, onLost, receipt, rules, up, wheel } = this.#shared
+    const { down, onBack, onLost, receipt, rules, up, wheel } = this.shared
     return (this.#outages ??= new Outages({
       session: this.label,
       principal: this.principal,
@@ -441,11 +407,11 @@ export class Session {
     this.#endedBy = by
     const told = by === "client" ? upstream : client
     this.#why = told === undefined ? `${by} ended` : `${by} ended: ${CloseCode.told(told)}`
-    this.#linger.stop()
-    this.#gate.stop()
-    this.#budget.stop()
+    this.#linger?.stop()
+    this.#gate?.stop()
+    this.#budget?.stop()
     this.#clients.forget()
-    this.#shared.closing(this)
+    this.shared.closing(this)
     if (this.#clients.size === 0 || when === "now") this.#giveUpOn("client", this.down)
     if (this.#upstream === undefined || when === "now") this.#giveUpOn("upstream", this.up)
     for (const hop of this.#clients.all()) this.#farewell(this.down, hop, client, when)
@@ -463,7 +429,7 @@ export class Session {
 
   #farewell(flow: Flow, hop: Hop, goodbye: CloseCode.Goodbye | undefined, when: "handed" | "now"): void {
     if (goodbye === undefined) return hop.transport.cut()
-    this.#shared.fork(Goodbye.say({ flow, hop, goodbye, when }))
+    this.shared.fork(Goodbye.say({ flow, hop, goodbye, when }))
   }
 
   /** One side is gone after the end. Who has answered the goodbye has got all that came before it. */
@@ -477,7 +443,7 @@ export class Session {
     this.#isOver = true
     this.#giveUpOn("upstream", this.up)
     this.#giveUpOn("client", this.down)
-    this.#book(-this.#booked)
-    this.#onOver()
+    this.book(-this.#booked)
+    this.shared.over(this)
   }
 }

@@ -78,6 +78,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     receipt: Receipts.make(yield* Effect.context<never>(), name),
     onLost: options.onLost,
     onBack: options.onBack,
+    over: (session) => {
+      // It leaves last: the proxy may be waiting for nothing else, and then nobody runs this any more.
+      const left = Effect.sync(() => registry.left(session))
+      fork(Effect.uninterruptible(Effect.ensuring(Scope.close(session.scope, Exit.void), left)))
+    },
     closing: (session) => {
       tokens.remove(session)
       if (session.name !== undefined) names.delete(session.name)
@@ -115,18 +120,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       }),
     decided,
     /** A session that is not known yet; when it is over its scope closes. */
-    make: (of: Omit<SessionOptions, "shared" | "onOver">): Session => {
-      const session = new Session({
-        ...of,
-        shared,
-        onOver: () => {
-          // It leaves last: the proxy may be waiting for nothing else, and then nobody runs this any more.
-          const left = Effect.sync(() => registry.left(session))
-          fork(Effect.uninterruptible(Effect.ensuring(Scope.close(of.scope, Exit.void), left)))
-        },
-      })
-      return session
-    },
+    make: (of: Omit<SessionOptions, "shared">): Session => new Session({ ...of, shared }),
     /** From now on it is listed, and found by its token and, if it has one, by its name. */
     add: (session: Session, id?: string) => {
       registry.joined(session)

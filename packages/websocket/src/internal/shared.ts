@@ -21,6 +21,8 @@ export interface Shared {
   readonly receipt: (account: Account) => typeof Receipt.Type
   readonly onLost: (loss: Loss) => void
   readonly onBack: (receipt: typeof Receipt.Type) => void
+  /** Everything of it has ended. Once. */
+  readonly over: (session: Session) => void
   /** Its tokens and its names find it no more. */
   readonly closing: (session: Session) => void
   /** The client has its token of that turn. */
@@ -51,6 +53,4 @@ export interface SessionOptions {
   /** Closes when it is over, and cuts what is left. */
   readonly scope: Scope.Closeable
   readonly shared: Shared
-  /** Everything has ended. Once. */
-  readonly onOver: () => void
 }

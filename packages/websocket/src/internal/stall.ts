@@ -36,8 +36,9 @@ export class Stalls {
         this.#watched.delete(flow)
         return onStalled(slow)
       }
-      this.#wheel.at(now + this.#after / 4, look)
+      this.#wheel.at(now + this.#after / 4, alarm)
     }
-    this.#wheel.at(since + this.#after / 4, look)
+    const alarm = { ring: look }
+    this.#wheel.at(since + this.#after / 4, alarm)
   }
 }

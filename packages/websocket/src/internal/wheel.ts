@@ -1,6 +1,6 @@
 /**
- * One alarm clock for many deadlines: whoever waits for a time leaves a callback, and one fiber wakes them. Deadlines are rounded up
- * to a tick; a fiber runs only while somebody waits.
+ * One alarm clock for many deadlines: whoever waits for a time leaves itself, and one fiber rings. Deadlines are rounded up to a tick;
+ * a fiber runs only while somebody waits.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -9,17 +9,28 @@ import type * as Scope from "effect/Scope"
 /** How finely it measures, in milliseconds. */
 export const tick = 25
 
+/** Who waits for a time. An object, because there are very many, and most have one already. */
+export interface Alarm {
+  ring(): void
+}
+
+/** Where an alarm is set. */
+export type Slot = number
+
 /** The alarm clock. */
 export interface Wheel {
   readonly now: () => number
-  /** Calls back at that time in milliseconds, or within a tick after it; the answer takes it back. */
-  readonly at: (time: number, callback: () => void) => () => void
+  /** Rings at that time in milliseconds, or within a tick after it. */
+  readonly at: (time: number, alarm: Alarm) => Slot
+  /** Takes it back; one that has rung is gone already. */
+  readonly off: (slot: Slot, alarm: Alarm) => void
 }
 
 /** One deadline that may be put off or called off. */
-export class Deadline {
+export class Deadline implements Alarm {
   readonly #wheel: Wheel
-  #cancel: (() => void) | undefined
+  #slot: Slot | undefined
+  #callback: (() => void) | undefined
 
   constructor(wheel: Wheel) {
     this.#wheel = wheel
@@ -27,8 +38,9 @@ export class Deadline {
 
   /** At that time in milliseconds; the one before is called off. */
   at(time: number, callback: () => void): void {
-    this.#cancel?.()
-    this.#cancel = this.#wheel.at(time, callback)
+    this.stop()
+    this.#callback = callback
+    this.#slot = this.#wheel.at(time, this)
   }
 
   /** After so many milliseconds. */
@@ -37,15 +49,23 @@ export class Deadline {
   }
 
   stop(): void {
-    this.#cancel?.()
-    this.#cancel = undefined
+    if (this.#slot !== undefined) this.#wheel.off(this.#slot, this)
+    this.#slot = undefined
+    this.#callback = undefined
+  }
+
+  ring(): void {
+    const callback = this.#callback
+    this.#slot = undefined
+    this.#callback = undefined
+    callback?.()
   }
 }
 
-/** A wheel that stops with the scope. A callback that throws is logged. */
+/** A wheel that stops with the scope. An alarm that throws is logged. */
 export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(function* () {
   const now = monotonic(yield* Clock.Clock)
-  const slots = new Map<number, Set<() => void>>()
+  const slots = new Map<Slot, Set<Alarm>>()
   let sleepsUntil = Number.POSITIVE_INFINITY
   let wake = () => {}
 
@@ -53,8 +73,11 @@ export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(functio
     const over = [...slots.keys()].filter((slot) => slot * tick <= now()).toSorted((a, b) => a - b)
     for (const slot of over) {
       // One that is taken back by an earlier one must not be called: so the slot stays where it is while it is gone through.
-      for (const callback of slots.get(slot) ?? []) {
-        yield* Effect.catchDefect(Effect.sync(callback), (bug) => Effect.logError("a deadline died", bug))
+      for (const alarm of slots.get(slot) ?? []) {
+        yield* Effect.catchDefect(
+          Effect.sync(() => alarm.ring()),
+          (bug) => Effect.logError("a deadline died", bug),
+        )
       }
       slots.delete(slot)
     }
@@ -76,16 +99,18 @@ export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(functio
 
   return {
     now,
-    at: (time, callback) => {
+    at: (time, alarm) => {
       // Never into a slot that is being gone through.
       const slot = Math.max(Math.ceil(time / tick), Math.floor(now() / tick) + 1)
-      const callbacks = slots.get(slot) ?? new Set()
-      slots.set(slot, callbacks.add(callback))
+      const alarms = slots.get(slot) ?? new Set()
+      slots.set(slot, alarms.add(alarm))
       if (slot * tick < sleepsUntil) wake()
-      return () => {
-        callbacks.delete(callback)
-        if (callbacks.size === 0 && slots.get(slot) === callbacks) slots.delete(slot)
-      }
+      return slot
+    },
+    off: (slot, alarm) => {
+      const alarms = slots.get(slot)
+      alarms?.delete(alarm)
+      if (alarms?.size === 0) slots.delete(slot)
     },
   }
 })
