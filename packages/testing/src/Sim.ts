@@ -4,20 +4,23 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import type * as Scope from "effect/Scope"
+import type * as Check from "./Check.ts"
+import type * as Commands from "./Commands.ts"
+import type * as FaultPlan from "./FaultPlan.ts"
 import type * as History from "./History.ts"
 import { divergence } from "./internal/divergence.ts"
-import * as Environment from "./internal/environment.ts"
+import * as Exploration from "./internal/exploration.ts"
 import type { Escape } from "./internal/realWorld.ts"
 import * as References from "./internal/references.ts"
+import { insist } from "./internal/report.ts"
 import type { Decision } from "./internal/scheduler.ts"
 import { simulate } from "./internal/simulation.ts"
-import { list, type Waiting } from "./internal/stuck.ts"
+import type { Waiting } from "./internal/stuck.ts"
 
 export type { Escape } from "./internal/realWorld.ts"
 export type { Decision } from "./internal/scheduler.ts"
@@ -56,6 +59,8 @@ export interface RunOptions {
   readonly atMost?: Duration.Input | undefined
   /** Decisions after which a run has failed. Default `1_000_000`. */
   readonly maxSteps?: number | undefined
+  /** What goes wrong when. Default: nothing. */
+  readonly plan?: FaultPlan.FaultPlan | undefined
   /** Keeps every decision. Default `false`. */
   readonly trace?: boolean | undefined
 }
@@ -86,50 +91,83 @@ export const check = <A, E>(program: Effect.Effect<A, E, World>, options?: RunOp
 
 /** What to explore. */
 export interface Options extends Pick<RunOptions, "preempt" | "atMost" | "maxSteps"> {
+  /** Which plans to draw. Default: none; then run after run only takes the next seed. */
+  readonly faults?: FaultPlan.Options | undefined
+  /** What must hold, besides that the program succeeds, leaves no fiber and stays in the simulation. */
+  readonly check?: ReadonlyArray<Check.Check> | undefined
+  /** Operations of which a sequence is drawn for each run; the program plays it. */
+  readonly commands?: Commands.Sequences | undefined
   /** Default `200`, or no limit when there is a `time`; env `HOLDFAST_RUNS` wins. */
   readonly runs?: number | undefined
   /** Stops after this much real time; env `HOLDFAST_TIME` wins. Default: never. */
   readonly time?: Duration.Input | undefined
-  /** The first seed, the next run takes the next one. Default: 0 in CI, fresh otherwise; env `HOLDFAST_SEED` wins. */
+  /** Decides what is drawn; without `faults` the first seed. Default: 0 in CI, fresh otherwise; env `HOLDFAST_SEED` wins. */
   readonly seed?: number | undefined
+  /** A folder of plans that failed before, as JSON files; they run first. Default: none. */
+  readonly corpus?: string | undefined
+  /**
+   * A folder for what fails: `plan.json`, `history.jsonl` and `timeline.svg`, in a folder of its own for each failure; env
+   * `HOLDFAST_FAILURES` wins. Default: nothing is written.
+   */
+  readonly failures?: string | undefined
 }
 
 /** What an exploration found. */
 export type Report<E = unknown> =
-  | { readonly _tag: "Passed"; readonly runs: number }
   | {
-      readonly _tag: "Failed"
-      /** The seed of the run that failed, and how many runs it took to find it. */
-      readonly seed: number
+      readonly _tag: "Passed"
       readonly runs: number
-      readonly exit: Exit.Exit<unknown, E>
-      readonly leaked: ReadonlyArray<Waiting>
-      readonly escapes: ReadonlyArray<Escape>
-      /** What to put before the command of the test to run this seed, and only this one. */
-      readonly replay: string
+      /** What was odd about a plan of the corpus or a replay, if anything was. */
+      readonly notes?: ReadonlyArray<string> | undefined
     }
+  | {
+      readonly _tag: "Unseen"
+      readonly runs: number
+      /** The `Check.sometimes` that were never true. */
+      readonly unseen: ReadonlyArray<string>
+    }
+  | Failed<E>
 
-/** Runs seed after seed until one fails: by its exit, by a fiber that is left, or by something real it started. */
-export const explore = <E>(options: Options, program: Effect.Effect<unknown, E, World>): Report<E> => {
-  const { runs, seed: base, time } = Environment.budget(options)
-  const start = Environment.realMillis()
-  let done = 0
-  while (done < runs && (done === 0 || Environment.realMillis() - start < time)) {
-    const seed = base + done++
-    const { escapes, exit, leaked } = simulate(program, { ...options, seed })
-    if (Exit.isFailure(exit) || leaked.length > 0 || escapes.length > 0) {
-      const replay = `HOLDFAST_SEED=${seed} HOLDFAST_RUNS=1`
-      return { _tag: "Failed", seed, runs: done, exit, leaked, escapes, replay }
-    }
-  }
-  return { _tag: "Passed", runs: done }
+/** A run that failed: the smallest that fails in the same way as the one that was found. */
+export interface Failed<E = unknown> {
+  readonly _tag: "Failed"
+  readonly seed: number
+  readonly plan: FaultPlan.FaultPlan
+  /** The sequence of operations, if one was drawn. */
+  readonly commands?: ReadonlyArray<Commands.Call> | undefined
+  /** The plan with which it was found, after so many runs. */
+  readonly first: FaultPlan.FaultPlan
+  readonly runs: number
+  /** Which checks object, and to what. */
+  readonly broken: ReadonlyArray<{ readonly check: string; readonly rows: ReadonlyArray<History.Row> }>
+  readonly exit: Exit.Exit<unknown, E>
+  readonly leaked: ReadonlyArray<Waiting>
+  readonly escapes: ReadonlyArray<Escape>
+  readonly history: ReadonlyArray<History.Row>
+  readonly hash: string
+  /** What to put before the command of the test to run this, and only this, again. */
+  readonly replay: string
+  /** The history in lanes, as text. */
+  readonly timeline: string
+  /** What was written. */
+  readonly files: ReadonlyArray<string>
+  readonly notes: ReadonlyArray<string>
 }
 
-/** `explore` that throws what it finds, with the seed and how to replay it. For any test runner. */
-export const assert = <E>(options: Options, program: Effect.Effect<unknown, E, World>): void => {
-  const report = explore(options, program)
-  if (report._tag === "Failed") throw new Error(explain(report), { cause: reason(report.exit) })
-}
+/**
+ * Runs plan after plan until one fails: by its exit, by a check, by a fiber that is left, or by something real it started. Then it looks
+ * for the smallest plan that fails in the same way.
+ *
+ * **Details**
+ *
+ * `HOLDFAST_REPLAY`, as a failure prints it, is the only run there is. Else the plans of `corpus` run first.
+ */
+export const explore = <E>(options: Options, program: Effect.Effect<unknown, E, World>): Report<E> =>
+  Exploration.explore(options, program)
+
+/** `explore` that throws what it finds, with the smallest plan, the line that replays it and a timeline. For any test runner. */
+export const assert = <E>(options: Options, program: Effect.Effect<unknown, E, World>): void =>
+  insist(explore(options, program), "the command of this test")
 
 /** Names a fiber in reports, and those it starts. Cheaper than a span, and not for telemetry. */
 export const named: {
@@ -138,15 +176,3 @@ export const named: {
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, name: string): Effect.Effect<A, E, R> =>
   Effect.provideService(self, References.Name, name),
 )
-
-const explain = ({ escapes, exit, leaked, replay, runs, seed }: Extract<Report, { readonly _tag: "Failed" }>): string =>
-  [
-    `seed ${seed} fails, run ${runs} of this exploration`,
-    ...(Exit.isFailure(exit) ? [Cause.pretty(exit.cause)] : []),
-    ...(leaked.length > 0 ? ["left after the program and its scope had ended:", ...list(leaked, [])] : []),
-    ...(escapes.length > 0 ? ["started in the real world:", ...list([], escapes)] : []),
-    `again: ${replay} and the command of this test`,
-  ].join("\n")
-
-const reason = (exit: Exit.Exit<unknown, unknown>): unknown =>
-  Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined

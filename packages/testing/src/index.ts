@@ -1,5 +1,6 @@
 export * as Fault from "./Fault.ts"
 export * as FaultPlan from "./FaultPlan.ts"
 export * as Check from "./Check.ts"
+export * as Commands from "./Commands.ts"
 export * as History from "./History.ts"
 export * as Sim from "./Sim.ts"

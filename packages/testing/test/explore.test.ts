@@ -19,7 +19,7 @@ const seeds = (options: Sim.Options) => {
 
 // Somebody may explore these very tests.
 const clean = () => {
-  for (const name of ["HOLDFAST_SEED", "HOLDFAST_RUNS", "HOLDFAST_TIME"]) vi.stubEnv(name, "")
+  for (const name of ["SEED", "RUNS", "TIME", "REPLAY", "FAILURES"]) vi.stubEnv(`HOLDFAST_${name}`, "")
 }
 
 beforeEach(clean)
@@ -33,15 +33,15 @@ describe("explore", () => {
 
   it("stops at the first seed that fails, and says how to run it again", () => {
     const report = Sim.explore({ seed: 100 }, unlucky)
-    if (report._tag === "Passed") return assert.fail("no seed is unlucky")
-    const { exit, leaked, replay, runs, seed } = report
+    if (report._tag !== "Failed") return assert.fail("no seed is unlucky")
+    const { exit, leaked, plan, replay, runs, seed } = report
     assert.deepStrictEqual([exit, leaked, seed], [Exit.fail("unlucky"), [], 100 + runs - 1])
-    assert.strictEqual(replay, `HOLDFAST_SEED=${seed} HOLDFAST_RUNS=1`)
+    assert.deepStrictEqual(plan, { seed, faults: [], healAt: "0ms" })
     for (let passed = 100; passed < seed; passed++) {
       assert.isTrue(Exit.isSuccess(Sim.run(unlucky, { seed: passed }).exit))
     }
-    vi.stubEnv("HOLDFAST_SEED", String(seed))
-    vi.stubEnv("HOLDFAST_RUNS", "1")
+    const [, line] = /^HOLDFAST_REPLAY='(.*)'$/.exec(replay)!
+    vi.stubEnv("HOLDFAST_REPLAY", line)
     assert.deepStrictEqual(Sim.explore({ seed: 100 }, unlucky), { ...report, runs: 1 })
   })
 
@@ -111,8 +111,9 @@ describe("assert", () => {
     }
     const error = failed(Effect.die(boom))
     assert.strictEqual(error.cause, boom)
-    assert.match(error.message, /^seed 5 fails, run 1 of this exploration\nError: boom\n/)
-    assert.match(error.message, /\nagain: HOLDFAST_SEED=5 HOLDFAST_RUNS=1 and the command of this test$/)
+    assert.match(error.message, /^run 1 of this exploration fails\nError: boom\n/)
+    assert.match(error.message, /\n {2}"seed": 5,\n {2}"faults": \[\],\n/)
+    assert.match(error.message, /\nagain: HOLDFAST_REPLAY='\{"version":.*"seed":5.*\}' the command of this test$/)
     assert.include(
       failed(Effect.forkDetach(Effect.sleep(1))).message,
       "\n  fiber#2, started by main: waits since 0 ms\n",

@@ -52,7 +52,9 @@ export const restricted = {
 export const platformFiles: Readonly<Record<string, ReadonlyArray<string>>> = {
   "packages/cli/src/internal/adminServer.ts": ["node:http", "node:https"],
   "packages/core/src/Entropy.ts": ["crypto.getRandomValues"],
+  "packages/testing/src/internal/files.ts": ["process.getBuiltinModule"],
   "packages/testing/src/internal/realWorld.ts": ["process.getBuiltinModule"],
+  "packages/testing/src/internal/tcp.ts": ["node:net"],
   "packages/websocket/src/internal/browser.ts": ["WebSocket", "setTimeout"],
   "packages/websocket/src/internal/door.ts": ["node:http"],
   "packages/websocket/src/internal/forward.ts": ["node:http", "node:https"],

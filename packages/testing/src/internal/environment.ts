@@ -1,6 +1,6 @@
 /**
- * What an exploration takes from its surroundings: `HOLDFAST_RUNS`, `HOLDFAST_SEED` and `HOLDFAST_TIME`, which win over options so
- * that a failure can be run again without touching the test; else a fixed seed in CI and a fresh one elsewhere.
+ * What an exploration takes from its surroundings: `HOLDFAST_RUNS`, `HOLDFAST_SEED`, `HOLDFAST_TIME`, `HOLDFAST_REPLAY` and
+ * `HOLDFAST_FAILURES`, which win over options so that a test need not be touched; else a fixed seed in CI and a fresh one elsewhere.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -13,6 +13,8 @@ import type { Options } from "../Sim.ts"
 export interface Budget {
   readonly seed: number
   readonly runs: number
+  /** So many runs must have happened before it counts what has never happened in them. */
+  readonly least: number
   /** Real milliseconds. */
   readonly time: number
 }
@@ -27,6 +29,8 @@ export const budget = (options: Pick<Options, "runs" | "seed" | "time">): Budget
   return {
     seed: whole("HOLDFAST_SEED") ?? options.seed ?? (inCI() ? 0 : fresh()),
     runs,
+    // Who cuts a test short from outside does not ask whether it was long enough.
+    least: time === undefined && whole("HOLDFAST_RUNS") === undefined ? 0 : (options.runs ?? 200),
     time: limit === undefined ? Infinity : Duration.toMillis(limit),
   }
 }
@@ -37,7 +41,8 @@ export const realMillis = (): number => Number(Effect.runSync(Clock.monotonicTim
 // Small enough to be typed.
 const fresh = (): number => Effect.runSync(Random.nextIntBetween(0, 999_999_999))
 
-const variable = (name: string): string | undefined => {
+/** A variable that is set, and not empty. */
+export const variable = (name: string): string | undefined => {
   const value = typeof process === "undefined" ? undefined : process.env[name]
   return value === "" ? undefined : value
 }

@@ -1,0 +1,57 @@
+/**
+ * One run of an exploration, and everything that is wrong with it.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Check } from "../Check.ts"
+import type { Row } from "../History.ts"
+import type { Options, Run, World } from "../Sim.ts"
+import { Calls } from "./calls.ts"
+import type { Case } from "./replay.ts"
+import { simulate } from "./simulation.ts"
+import { Stuck } from "./stuck.ts"
+
+/** A check and the rows it objects to. */
+export interface Broken {
+  readonly check: string
+  readonly rows: ReadonlyArray<Row>
+}
+
+/** One run, judged. */
+export interface Trial<E> {
+  readonly run: Run<unknown, E>
+  readonly broken: ReadonlyArray<Broken>
+  /** In a word each, what is wrong; empty when nothing is. */
+  readonly wrong: ReadonlySet<string>
+}
+
+/** Runs a case and judges it. */
+export const run = <E>(
+  options: Options,
+  program: Effect.Effect<unknown, E, World>,
+  { calls, plan }: Case,
+): Trial<E> => {
+  const { atMost, check = [], maxSteps, preempt } = options
+  const own = calls === undefined ? program : Effect.provideService(program, Calls, calls)
+  const run = simulate(own, { atMost, maxSteps, plan, preempt, seed: plan.seed })
+  const broken = check.map((check) => judged(check, run.history)).filter(({ rows }) => rows.length > 0)
+  return {
+    run,
+    broken,
+    wrong: new Set([
+      ...(Exit.isFailure(run.exit) ? [ending(run.exit.cause)] : []),
+      ...(run.leaked.length > 0 ? ["leak"] : []),
+      ...(run.escapes.length > 0 ? ["escape"] : []),
+      ...broken.map(({ check }) => `check ${check}`),
+    ]),
+  }
+}
+
+const judged = ({ judge, name }: Check, history: ReadonlyArray<Row>): Broken => ({ check: name, rows: judge(history) })
+
+const ending = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  if (error instanceof Stuck) return `stuck ${error.reason}`
+  return Cause.hasDies(cause) ? "defect" : Cause.hasFails(cause) ? "failure" : "interrupt"
+}
