@@ -1,0 +1,336 @@
+/**
+ * What each fault is to real TCP peers.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Scope } from "effect"
+import { eventually } from "./kit/eventually.ts"
+import { bytes, faulty, flood, text, took, works } from "./kit/faulty.ts"
+
+const within = (millis: number, from: number, to: number) =>
+  assert.isTrue(millis >= from && millis < to, `${millis} ms, not ${from} to ${to}`)
+
+describe("bytes that come late or slowly", () => {
+  it.live("latency delays each way, keeps the order, and can be one-sided", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      yield* fault("latency:delay=60ms,dir=up")
+      const up = took(
+        Effect.andThen(
+          Effect.sync(() => client.write("a")),
+          text(peer, 1),
+        ),
+      )
+      const down = took(
+        Effect.andThen(
+          Effect.sync(() => peer.write("b")),
+          text(client, 1),
+        ),
+      )
+      within(yield* up, 59, 300)
+      within(yield* down, 0, 55)
+      for (let i = 0; i < 100; i++) client.write(String(i % 10))
+      assert.strictEqual(yield* text(peer, 100), "0123456789".repeat(10))
+    }),
+  )
+
+  it.live("jitter draws up to so much more for each read, and never changes the order", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      yield* fault("latency:delay=1ms,jitter=30ms")
+      for (let i = 0; i < 20; i++) {
+        client.write(String(i % 10))
+        yield* Effect.sleep("1 millis")
+      }
+      assert.strictEqual(yield* text(peer, 20), "0123456789".repeat(2))
+    }),
+  )
+
+  it.live("latency does not limit throughput: 8 MiB with 100 ms on the way need no second", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      yield* fault("latency:delay=100ms")
+      const block = Buffer.alloc(8 * 1024 * 1024, "x")
+      const time = yield* took(
+        Effect.andThen(
+          Effect.sync(() => client.write(block)),
+          flood(peer, block.length),
+        ),
+      )
+      within(time, 99, 1000)
+    }),
+  )
+
+  it.live("bandwidth lets so many bytes through in a second, after a burst", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      yield* fault("bandwidth:bytesPerSec=512KiB,burst=128KiB,dir=up")
+      client.write(Buffer.alloc(256 * 1024))
+      within(yield* took(bytes(peer, 128 * 1024)), 0, 100)
+      within(yield* took(bytes(peer, 128 * 1024)), 180, 500)
+    }),
+  )
+
+  it.live("slices come one by one, each about as long as asked for", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      const lengths: Array<number> = []
+      peer.socket.on("data", ({ length }) => lengths.push(length))
+      yield* fault("slice:avg=10B,variation=3B,gap=4ms")
+      client.write("y".repeat(100))
+      yield* text(peer, 100)
+      assert.isAtLeast(lengths.length, 8)
+      assert.isTrue(
+        lengths.slice(0, -1).every((length) => length >= 7),
+        `${lengths}`,
+      )
+    }),
+  )
+
+  it.live("slow to accept, slow to close", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* fault("slowAccept:delay=80ms")
+          within(yield* took(join), 79, 300)
+        }),
+      )
+      const { client, peer } = yield* join
+      yield* fault("slowClose:delay=80ms")
+      client.socket.end("last words")
+      assert.strictEqual(yield* text(peer, 10), "last words")
+      within(yield* took(peer.closed), 60, 300)
+    }),
+  )
+})
+
+describe("bytes that vanish or change", () => {
+  it.live("a blackhole leaves both ends open, and resets at its end who has lost something", () =>
+    Effect.gen(function* () {
+      const { fault, join, open } = yield* faulty()
+      const [loser, idle] = [yield* join, yield* join]
+      yield* Effect.gen(function* () {
+        yield* fault("blackhole:dir=up")
+        loser.client.write("never")
+        loser.peer.write("this way it is fine")
+        assert.strictEqual(yield* text(loser.client, 19), "this way it is fine")
+        assert.strictEqual(yield* open, 2)
+      }).pipe(Effect.scoped)
+      assert.strictEqual(yield* loser.client.closed, "ECONNRESET")
+      assert.strictEqual(yield* loser.peer.closed, "ECONNRESET")
+      assert.strictEqual(`${loser.peer.rest()}`, "")
+      assert.isTrue(yield* works(idle))
+    }),
+  )
+
+  it.live("a blackhole swallows goodbyes: the other end knows of nothing", () =>
+    Effect.gen(function* () {
+      const { empty, fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      yield* Effect.gen(function* () {
+        yield* fault("blackhole")
+        client.reset()
+        yield* Effect.sleep("30 millis")
+        assert.isFalse(peer.socket.destroyed)
+      }).pipe(Effect.scoped)
+      assert.strictEqual(yield* peer.closed, "ECONNRESET")
+      yield* empty
+    }),
+  )
+
+  it.live("with keepOpen it stays open and silent, that way", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      yield* Effect.gen(function* () {
+        yield* fault("blackhole:dir=up,keepOpen")
+        client.write("lost")
+        peer.write("a")
+        yield* text(client, 1)
+      }).pipe(Effect.scoped)
+      client.write("lost, too")
+      peer.write("b")
+      assert.strictEqual(yield* text(client, 1), "b")
+      assert.strictEqual(`${peer.rest()}`, "")
+    }),
+  )
+
+  it.live("a partition that holds loses nothing, and new connections come about when it is over", () =>
+    Effect.gen(function* () {
+      const { dial, fault, join, server } = yield* faulty()
+      const old = yield* join
+      const during = yield* Scope.fork(yield* Effect.scope)
+      yield* Scope.provide(fault("partition:hold"), during)
+      old.client.write("later")
+      const fresh = yield* dial
+      fresh.write("first")
+      yield* Effect.sleep("30 millis")
+      assert.deepStrictEqual([server.count(), `${old.peer.rest()}`], [1, ""])
+      yield* Scope.close(during, Exit.void)
+      assert.strictEqual(yield* text(old.peer, 5), "later")
+      const peer = yield* server.accepted
+      assert.strictEqual(yield* text(peer, 5), "first")
+      assert.isTrue(yield* works({ client: fresh, peer }))
+    }),
+  )
+
+  it.live("a stall is felt by whoever sends", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      const block = Buffer.alloc(32 * 1024 * 1024)
+      yield* Effect.gen(function* () {
+        yield* fault("stall")
+        client.socket.write(block)
+        yield* Effect.sleep("100 millis")
+        assert.isAbove(client.socket.writableLength, 0)
+      }).pipe(Effect.scoped)
+      assert.strictEqual((yield* flood(peer, block.length)).length, block.length)
+    }),
+  )
+
+  it.live("a peer that does not read stops the other one, and then gets everything", () =>
+    Effect.gen(function* () {
+      const { join } = yield* faulty()
+      const { client, peer } = yield* join
+      const block = Buffer.alloc(32 * 1024 * 1024, "0123456789")
+      peer.socket.pause()
+      const before = process.memoryUsage().arrayBuffers
+      client.socket.write(block)
+      let left = -1
+      yield* eventually(() => left === (left = client.socket.writableLength))
+      assert.isAbove(left, 0)
+      assert.isBelow(process.memoryUsage().arrayBuffers - before, 4 * 1024 * 1024)
+      peer.socket.resume()
+      assert.isTrue((yield* flood(peer, block.length)).equals(block))
+    }),
+  )
+
+  it.live("corrupt bytes are other bytes, as many, and the same for the same seed", () =>
+    Effect.gen(function* () {
+      const corrupted = Effect.gen(function* () {
+        const { fault, join } = yield* faulty({ seed: 7 })
+        const { client, peer } = yield* join
+        yield* fault("corrupt:p=0.1,dir=up")
+        client.write(Buffer.alloc(10_000))
+        return yield* bytes(peer, 10_000)
+      })
+      const [one, two] = [yield* corrupted, yield* corrupted]
+      const hit = one.filter((byte) => byte !== 0).length
+      assert.isTrue(hit > 800 && hit < 1200, `${hit}`)
+      assert.isTrue(one.equals(two))
+    }),
+  )
+})
+
+describe("connections that end", () => {
+  for (const [fault, client, peer] of [
+    ["reset", "ECONNRESET", "ECONNRESET"],
+    ["reset:after=30ms", "ECONNRESET", "ECONNRESET"],
+    ["closeClean", "", ""],
+    ["timeoutClose:after=30ms", "", ""],
+  ] as const) {
+    it.live(`${fault} ends those that are open and those that come, until it is over`, () =>
+      Effect.gen(function* () {
+        const it = yield* faulty()
+        const old = yield* it.join
+        yield* Effect.gen(function* () {
+          yield* it.fault(fault)
+          assert.deepStrictEqual([yield* old.client.closed, yield* old.peer.closed], [client, peer])
+          assert.strictEqual(yield* (yield* it.dial).closed, client)
+        }).pipe(Effect.scoped)
+        yield* it.empty
+        while (it.server.open() > 0) yield* Effect.sleep("1 millis")
+        const client2 = yield* it.dial
+        let last = yield* it.server.accepted
+        while (last.socket.destroyed) last = yield* it.server.accepted
+        assert.isTrue(yield* works({ client: client2, peer: last }))
+      }),
+    )
+  }
+
+  it.live("reset behind so many bytes lets exactly these through", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      yield* fault("reset:after=1000B,dir=down")
+      peer.write("z".repeat(700))
+      assert.strictEqual(yield* text(client, 700), "z".repeat(700))
+      peer.write("z".repeat(700))
+      assert.strictEqual(yield* client.closed, "ECONNRESET")
+      assert.strictEqual(client.rest().length, 300)
+      assert.strictEqual(yield* peer.closed, "ECONNRESET")
+    }),
+  )
+
+  for (const way of ["up", "down"] as const) {
+    it.live(`cutAt ends the stream ${way} right behind so many bytes, however large the write`, () =>
+      Effect.gen(function* () {
+        const { empty, fault, join } = yield* faulty()
+        const { client, peer } = yield* join
+        const [from, to] = way === "up" ? [client, peer] : [peer, client]
+        yield* fault(`cutAt:bytes=100000B,dir=${way}`)
+        from.write(Buffer.alloc(1_000_000, "q"))
+        assert.strictEqual(yield* to.closed, "")
+        assert.strictEqual(to.rest().length, 100_000)
+        assert.match(yield* from.closed, /^(ECONNRESET|EPIPE)$/)
+        yield* empty
+      }),
+    )
+  }
+
+  it.live("cutAt behind so many messages, lostAck right before one", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const answers = Effect.fnUntraced(function* (text: string) {
+        const { client, peer } = yield* join
+        yield* fault(text)
+        peer.socket.on("data", (data: Buffer) => peer.socket.write(`ok ${data};`))
+        for (let at = 1; !client.socket.destroyed && at < 9; at++) {
+          client.write(String(at))
+          yield* Effect.raceFirst(
+            client.closed,
+            eventually(() => client.rest().length >= 5 * at),
+          )
+        }
+        return `${client.rest()}`
+      }, Effect.scoped)
+      assert.strictEqual(yield* answers("cutAt:frame=2,dir=down"), "ok 1;ok 2;")
+      assert.strictEqual(yield* answers("lostAck:nth=2"), "ok 1;")
+    }),
+  )
+
+  it.live("refuse closes the port, keeps what is open, and opens the same port again", () =>
+    Effect.gen(function* () {
+      const { dial, fault, join } = yield* faulty()
+      const old = yield* join
+      yield* Effect.gen(function* () {
+        yield* fault("refuse")
+        yield* fault("refuse")
+        assert.strictEqual(yield* (yield* dial).closed, "ECONNREFUSED")
+        assert.isTrue(yield* works(old))
+      }).pipe(Effect.scoped)
+      assert.isTrue(yield* works(yield* join))
+    }),
+  )
+
+  it.live("toxicity hits some connections and not others, and the same ones for the same seed", () =>
+    Effect.gen(function* () {
+      const ends = Effect.gen(function* () {
+        const { dial, fault } = yield* faulty({ seed: 3 })
+        yield* fault("closeClean", { toxicity: 0.5 })
+        const clients = yield* Effect.replicateEffect(dial, 12)
+        yield* Effect.sleep("50 millis")
+        return clients.map(({ socket }) => (socket.destroyed ? "x" : "-")).join("")
+      }).pipe(Effect.scoped)
+      const [one, two] = [yield* ends, yield* ends]
+      assert.strictEqual(one, two)
+      assert.match(one, /x.*-|-.*x/)
+    }),
+  )
+})
