@@ -1,6 +1,7 @@
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { Sim } from "@holdfast/testing"
 import { Effect, Exit, Random } from "effect"
+import { clean, explored, replaying, restore, thrown } from "./surroundings.ts"
 
 // Fails for some seeds, for a reason a reader can follow.
 const unlucky = Effect.gen(function* () {
@@ -17,13 +18,8 @@ const seeds = (options: Sim.Options) => {
   return seen
 }
 
-// Somebody may explore these very tests.
-const clean = () => {
-  for (const name of ["SEED", "RUNS", "TIME", "REPLAY", "FAILURES"]) vi.stubEnv(`HOLDFAST_${name}`, "")
-}
-
 beforeEach(clean)
-afterEach(() => void vi.unstubAllEnvs())
+afterEach(restore)
 
 describe("explore", () => {
   it("passes when every seed does", () => {
@@ -32,16 +28,14 @@ describe("explore", () => {
   })
 
   it("stops at the first seed that fails, and says how to run it again", () => {
-    const report = Sim.explore({ seed: 100 }, unlucky)
-    if (report._tag !== "Failed") return assert.fail("no seed is unlucky")
-    const { exit, leaked, plan, replay, runs, seed } = report
+    const report = explored({ seed: 100 }, unlucky)
+    const { exit, leaked, plan, runs, seed } = report
     assert.deepStrictEqual([exit, leaked, seed], [Exit.fail("unlucky"), [], 100 + runs - 1])
     assert.deepStrictEqual(plan, { seed, faults: [], healAt: "0ms" })
     for (let passed = 100; passed < seed; passed++) {
       assert.isTrue(Exit.isSuccess(Sim.run(unlucky, { seed: passed }).exit))
     }
-    const [, line] = /^HOLDFAST_REPLAY='(.*)'$/.exec(replay)!
-    vi.stubEnv("HOLDFAST_REPLAY", line)
+    replaying(report)
     assert.deepStrictEqual(Sim.explore({ seed: 100 }, unlucky), { ...report, runs: 1 })
   })
 
@@ -97,18 +91,7 @@ describe("assert", () => {
 
   it("throws the seed, the cause and the line to replay", () => {
     const boom = new Error("boom")
-    const failed = (program: Effect.Effect<unknown, unknown>) => {
-      let found: unknown
-      assert.throws(() => {
-        try {
-          Sim.assert({ seed: 5, runs: 1 }, program)
-        } catch (error) {
-          found = error
-          throw error
-        }
-      })
-      return found instanceof Error ? found : assert.fail("not an error")
-    }
+    const failed = (program: Effect.Effect<unknown, unknown>) => thrown({ seed: 5, runs: 1 }, program)
     const error = failed(Effect.die(boom))
     assert.strictEqual(error.cause, boom)
     assert.match(error.message, /^run 1 of this exploration fails\nError: boom\n/)
