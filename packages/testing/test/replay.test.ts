@@ -1,9 +1,9 @@
+import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Commands, type FaultPlan } from "@holdfast/testing"
 import { Effect } from "effect"
 import * as Replay from "../src/internal/replay.ts"
 import { own, version } from "../src/internal/version.ts"
-import manifest from "../package.json" with { type: "json" }
 
 const plan: FaultPlan.FaultPlan = {
   seed: 3,
@@ -24,7 +24,8 @@ describe("a replay", () => {
   it("may be a plan alone", () => assert.deepStrictEqual(read(plan), { plan, notes: [] }))
 
   it("of another version says so, and is run", () => {
-    assert.strictEqual(own, manifest.version)
+    const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+    assert.deepInclude(manifest, { version: own })
     assert.deepStrictEqual(read({ version: "0.0.9 with effect 4.0.2", plan }), {
       plan,
       notes: [`x.json is of 0.0.9 with effect 4.0.2, this is ${version()}`],
