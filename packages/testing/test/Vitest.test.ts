@@ -1,0 +1,42 @@
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "@effect/vitest"
+
+const root = fileURLToPath(new URL("../../..", import.meta.url))
+const fixture = fileURLToPath(new URL("fixture", import.meta.url))
+
+/** Runs the tests of the fixture, as a person does, and says what they printed without colours. */
+const vitest = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) => {
+  const command = join(root, "node_modules/vitest/vitest.mjs")
+  const clean = { HOLDFAST_SEED: "", HOLDFAST_RUNS: "", HOLDFAST_TIME: "", HOLDFAST_REPLAY: "", NO_COLOR: "1", CI: "1" }
+  const options = { cwd: fixture, env: { ...process.env, ...clean, ...env }, timeout: 30_000 }
+  const { stderr, stdout } = spawnSync(process.execPath, [command, "run", ...args], options)
+  return `${stdout}${stderr}`
+}
+
+describe("it.sim", { timeout: 60_000 }, () => {
+  it("fails with the smallest plan, its files, and one line that runs it again", () => {
+    const folder = mkdtempSync(join(tmpdir(), "holdfast-"))
+    try {
+      const said = vitest([], { HOLDFAST_FAILURES: folder })
+      assert.match(said, /3 passed/, said)
+      assert.match(said, /1 failed \| 3 passed \| 1 skipped/)
+      assert.include(said, "broken: at most 1 draw of one key")
+      const [, files] = /written: (.*)/.exec(said)!
+      const [plan, history, picture] = files!.split(", ").map((file) => readFileSync(file, "utf8"))
+      assert.deepInclude(JSON.parse(plan!), { faults: [] })
+      assert.strictEqual(history!.trimEnd().split("\n").length, 2)
+      assert.match(picture!, /^<svg /)
+
+      const [, replay, file, pattern] = /again: HOLDFAST_REPLAY='(.*)' npx vitest run (\S+) -t "(.*)"/.exec(said)!
+      const again = vitest([file!, "-t", pattern!], { HOLDFAST_FAILURES: folder, HOLDFAST_REPLAY: replay! })
+      assert.match(again, /1 failed \| 4 skipped/, again)
+      assert.include(again, "run 1 of this exploration fails")
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
