@@ -90,6 +90,8 @@ export interface Options<A, E, R> extends Dial<A, E, R> {
    * nobody is told.
    */
   readonly parked?: ((error: E | LinkError) => void) | undefined
+  /** Counts as one holder in lists, for an owner that hears of the connection by `lost` and never asks for it. Default `false`. */
+  readonly held?: boolean | undefined
   /** Dial at once, instead of when first used. Once dialled a link stays connected either way. Default `false`. */
   readonly eager?: boolean | undefined
 }

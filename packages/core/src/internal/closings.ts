@@ -9,35 +9,51 @@ import * as Scope from "effect/Scope"
 /** A peer whose connection does not finish closing holds up the next dial for this long, and no longer. */
 export const deadline = 10_000
 
+/** Closes a scope when called; the answer is what is left to run, which fails with what goes wrong in finalizers. */
+export type Close = () => Effect.Effect<void> | undefined
+
 /** What is closing now. */
 export class Closings {
-  readonly #under = new Set<Deferred.Deferred<void>>()
+  readonly #under = new Set<Closing>()
   #until = Number.NEGATIVE_INFINITY
 
-  /** It counts from now on; run the answer to close it. What goes wrong in finalizers is the answer's failure and nobody else's. */
-  add(scope: Scope.Closeable, now: number): Effect.Effect<void> {
-    const done = Deferred.makeUnsafe<void>()
-    this.#under.add(done)
+  /** It counts from now on. */
+  add(scope: Scope.Closeable, now: number): Close {
+    const closing: Closing = { done: undefined }
+    const closed = () => {
+      this.#under.delete(closing)
+      if (closing.done !== undefined) Deferred.doneUnsafe(closing.done, Exit.void)
+    }
+    this.#under.add(closing)
     this.#until = now + deadline
-    return Effect.ensuring(
-      Scope.close(scope, Exit.void),
-      Effect.sync(() => {
-        this.#under.delete(done)
-        Deferred.doneUnsafe(done, Exit.void)
-      }),
-    )
+    return () => {
+      const rest = Scope.closeUnsafe(scope, Exit.void)
+      if (rest !== undefined && rest !== Effect.void) return Effect.ensuring(Effect.asVoid(rest), Effect.sync(closed))
+      closed() // most need no fiber
+      return undefined
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.#under.size === 0
   }
 
   /** All is closed, or the deadline of the last has passed. */
   settled(now: number): Effect.Effect<void> {
-    if (this.#under.size === 0 || now >= this.#until) return Effect.void
+    if (this.isEmpty || now >= this.#until) return Effect.void
     return Effect.asVoid(Effect.timeoutOption(this.all, this.#until - now))
   }
 
   /** All is closed. */
   get all(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      for (const one of Array.from(this.#under)) yield* Deferred.await(one) // `Effect.forEach` weighs a kilobyte in browsers
+      const under = Array.from(this.#under, (closing) => (closing.done ??= Deferred.makeUnsafe<void>()))
+      for (const done of under) yield* Deferred.await(done) // `Effect.forEach` weighs a kilobyte in browsers
     })
   }
+}
+
+interface Closing {
+  /** For whoever waits. */
+  done: Deferred.Deferred<void> | undefined
 }

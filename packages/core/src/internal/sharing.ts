@@ -15,7 +15,7 @@ import * as Scope from "effect/Scope"
 import type * as EventSchema from "../EventSchema.ts"
 import type { LinkMap, Options } from "../LinkMap.ts"
 import * as Classify from "./classify.ts"
-import { Closings, deadline } from "./closings.ts"
+import { type Close, Closings, deadline } from "./closings.ts"
 import { dial, failure } from "./dial.ts"
 import type { Generation } from "./generation.ts"
 import * as LinkErrors from "./linkError.ts"
@@ -190,7 +190,7 @@ export class Sharing<K, A, E, R> implements LinkMap<K, A, E> {
           ? exit.cause
           : Cause.fail(exit.value.ended ?? LinkErrors.closed(entry.target))
         const failed = this.#failed(entry, cause, timeout)
-        yield* Effect.timeoutOption(Fiber.await(this.#run(this.#closings.add(scope, this.#now()))), deadline)
+        yield* Effect.timeoutOption(Fiber.await(this.#run(running(this.#closings.add(scope, this.#now())))), deadline)
         if (failed) Deferred.doneUnsafe(entry.answer, Exit.failCause(failure(entry.target, cause)))
       }),
     )
@@ -268,7 +268,7 @@ export class Sharing<K, A, E, R> implements LinkMap<K, A, E> {
     const close = this.#closings.add(generation.scope, this.#now())
     return Effect.suspend(() => {
       generation.dismiss()
-      return close
+      return running(close)
     })
   }
 
@@ -298,3 +298,5 @@ type Restore = <B, X, R>(effect: Effect.Effect<B, X, R>) => Effect.Effect<B, X, 
 
 const lend = <K, A, E>(scope: Scope.Scope, entry: Entry<K, A, E>, generation: Generation<A>): Effect.Effect<A> =>
   Effect.as(Scope.addFinalizer(scope, entry.release), generation.connection)
+
+const running = (close: Close): Effect.Effect<void> => Effect.suspend(() => close() ?? Effect.void)

@@ -14,7 +14,7 @@ import type * as Connectivity from "../Connectivity.ts"
 import type { Link, Options } from "../Link.ts"
 import { Broadcast } from "./broadcast.ts"
 import * as Classify from "./classify.ts"
-import { Closings } from "./closings.ts"
+import { type Close, Closings } from "./closings.ts"
 import { dial, failure } from "./dial.ts"
 import * as Ending from "./ending.ts"
 import type { Generation } from "./generation.ts"
@@ -65,6 +65,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     this.#clock = Context.get(context, Clock.Clock)
     this.#pacer = new Pacer(options, this.#clock)
     this.#report = new Reporter(context, options.program ?? "app", this.target)
+    if (options.held === true) this.#report.held(1)
     if (options.eager === true) this.begin()
   }
 
@@ -129,6 +130,9 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       const hangUp = open.map((generation) => this.#end(generation, LinkErrors.closed(this.target)))
       worker?.interruptUnsafe()
       for (const each of hangUp) each()
+      const waits = worker !== undefined || this.#closings?.isEmpty === false
+      if (this.#options.held === true) this.#report.held(-1)
+      if (!waits) return Effect.sync(() => this.#report.leave())
       return Effect.gen({ self: this }, function* () {
         if (worker !== undefined) yield* Fiber.await(worker)
         if (this.#closings !== undefined) yield* this.#closings.all
@@ -257,7 +261,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
           return false
         }
         this.#closings ??= new Closings()
-        this.#run(this.#closings.add(scope, this.#now()))
+        this.#hangUp(this.#closings.add(scope, this.#now()))
         yield* this.#closings.settled(this.#now())
         if (this.#state === "Shutdown") {
           this.#report.gaveUp(attempt, this.#now() - started)
@@ -372,8 +376,13 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     const close = this.#closings.add(generation.scope, this.#now())
     return () => {
       generation.dismiss()
-      this.#run(close)
+      this.#hangUp(close)
     }
+  }
+
+  #hangUp(close: Close): void {
+    const rest = close()
+    if (rest !== undefined) this.#run(rest)
   }
 
   /** After a handover: the old generation lives until nobody holds it, and not longer than `drain`. */

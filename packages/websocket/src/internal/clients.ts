@@ -14,6 +14,8 @@ export class Clients {
   readonly #shared: Pick<Shared, "fork" | "resized">
   /** One as a rule; replaced, never changed, so that whoever goes through it may part with them. */
   #hops: ReadonlyArray<Hop> = nobody
+  /** Told goodbye, and perhaps not gone yet. */
+  #leaving: ReadonlyArray<Hop> = nobody
   /** The turn of the newest token that somebody has come with. */
   turn = 0
   #unsettled: { readonly hop: Hop; readonly turn: number } | undefined
@@ -48,6 +50,7 @@ export class Clients {
   release(hop: Hop, { code, reason }: CloseCode.Goodbye): Range | undefined {
     const uncertain = hop.leave()
     this.remove(hop)
+    this.#leaving = [...this.#leaving.filter(({ isOver }) => !isOver), hop]
     this.#shared.fork(hop.transport.close(code, reason))
     return uncertain
   }
@@ -83,6 +86,12 @@ export class Clients {
     const { turn } = this.#unsettled
     this.#unsettled = undefined
     return turn
+  }
+
+  /** Whoever has not answered the goodbye is cut. */
+  over(): void {
+    for (const { transport } of this.#leaving) transport.cut()
+    this.#leaving = nobody
   }
 
   /** No token is to arrive any more. */

@@ -4,14 +4,14 @@
 import * as Entropy from "@holdfast/core/Entropy"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { Acceptor, type Incoming, type Upgrade } from "../Acceptor.ts"
 import * as Dialer from "../Dialer.ts"
 import type { Options, Rejected } from "../Proxy.ts"
-import type { Headers } from "../Transport.ts"
+import type { LinkError } from "@holdfast/core/Link"
+import type { Headers, Transport } from "../Transport.ts"
 import * as Answers from "./answers.ts"
-import type * as CloseCode from "./closeCode.ts"
+import * as CloseCode from "./closeCode.ts"
 import * as Digest from "./digest.ts"
 import * as HeaderRules from "./headers.ts"
 import * as Reach from "./reach.ts"
@@ -21,6 +21,7 @@ import type { Sessions } from "./sessions.ts"
 import * as Tokens from "./tokens.ts"
 import * as Target from "./target.ts"
 import * as Upstream from "./upstream.ts"
+import type { Wheel } from "./wheel.ts"
 
 /** What a client is called, and may show. */
 export interface Named {
@@ -30,9 +31,15 @@ export interface Named {
 }
 
 /** The pieces for these options. */
-export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: Rules, sessions: Sessions) {
+export const make = Effect.fnUntraced(function* <R>(
+  options: Options<R>,
+  rules: Rules,
+  sessions: Sessions,
+  wheel: Wheel,
+) {
   const acceptor = yield* Acceptor
   const dialer = yield* Dialer.Dialer
+  const tokens = Tokens.source(yield* Entropy.Entropy)
   const base = Upstream.parse(options.upstream)
   const {
     authorize = () => Effect.succeed(""),
@@ -40,7 +47,8 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
     handshakeTimeout = "10 seconds",
     maxSessions = 10_000,
   } = options
-  const reach = yield* Reach.make({
+  const reach = Reach.make({
+    wheel,
     target: Upstream.nameOf(options.upstream),
     maxDials: options.maxDials ?? 64,
     timeout: handshakeTimeout,
@@ -73,12 +81,12 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
   /** Logs and lists show it: where an id alone opens a session, it is a secret. */
   const labelOf = (id: string) => (rules.compat ? Digest.of(id).slice(0, 12) : id)
 
-  const link = (session: Session, target: Parameters<typeof dial>[0], id: string) =>
-    Effect.tap(reach({ session, dial: dial(target, id, session) }), (made) =>
-      Effect.sync(() => {
-        session.link = made
-      }),
-    )
+  /** Dials; the answer is the first connection. */
+  const reached = (session: Session, target: Parameters<typeof dial>[0], id: string) =>
+    Effect.map(reach({ session, dial: dial(target, id, session) }), ({ answer, link }) => {
+      session.link = link
+      return answer
+    })
 
   const turnedAway = <E>(why: "sessions" | "memory", answer: E) =>
     Effect.suspend(() => {
@@ -95,16 +103,26 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
     if (rest !== undefined && !Exit.isExit(rest)) sessions.fork(rest)
   }
 
-  /** Answers a client that belongs to the session; its connection is cut when the session's scope closes, or its own. */
-  const accept = Effect.fnUntraced(function* (upgrade: Upgrade, session: Session, headers: Headers) {
-    const { protocol } = session
-    const scope = yield* Scope.fork(session.scope)
-    const transport = yield* upgrade.accept({ protocol, headers }).pipe(
-      Scope.provide(scope),
-      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
-    )
-    return { transport, released: releasing(scope) }
-  })
+  /** Answers a client and lets it enter its session, which has it from then on; one that cannot enter any more is told goodbye. */
+  const accept = (
+    upgrade: Upgrade,
+    { protocol }: Session,
+    headers: Headers,
+    enter: (transport: Transport, released: () => void) => boolean,
+    late: () => CloseCode.Goodbye = () => CloseCode.sessionOver,
+  ) =>
+    Effect.uninterruptibleMask((restore) => {
+      const scope = Scope.makeUnsafe()
+      const released = releasing(scope)
+      const accepted = Effect.onError(Scope.provide(upgrade.accept({ protocol, headers }), scope), (cause) =>
+        Scope.close(scope, Exit.failCause(cause)),
+      )
+      return Effect.flatMap(accepted, (transport) => {
+        if (enter(transport, released)) return Effect.void
+        const { code, reason } = late()
+        return Effect.ensuring(restore(transport.close(code, reason)), Effect.sync(released))
+      })
+    })
 
   /** It asked for something it may not have: with this answer, or 429 when that happens too often. */
   const refuse = (upgrade: Upgrade, answer: Answers.Own) =>
@@ -117,11 +135,7 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
     /** Who comes to a session must go on in its subprotocol. */
     speaks: (upgrade: Upgrade, { protocol }: Session) =>
       protocol === "" || upgrade.protocols.includes(protocol) ? Effect.void : Effect.fail(Answers.offer(protocol)),
-    /** It has its answer, and is not wanted any more. */
-    dismiss: (
-      { released, transport }: Effect.Success<ReturnType<typeof accept>>,
-      { code, reason }: CloseCode.Goodbye,
-    ) => Effect.andThen(transport.close(code, reason), Effect.sync(released)),
+    tokens,
     onward,
     handshakeTimeout,
     authorize: (client: Incoming): Effect.Effect<string, Rejected, R> => authorize(client),
@@ -134,37 +148,39 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
       Effect.suspend(() => (memory.isTight ? turnedAway("memory", Answers.outOfMemory) : Effect.void)),
     ),
     /** A session for a client that nobody knows: dials its upstream, then gives it its answer, with a token if it may come back. */
-    fresh: Effect.fnUntraced(function* (
+    fresh: (
       upgrade: Upgrade,
       { id, principal }: Named,
       of: { readonly token: boolean; readonly named: boolean },
-    ) {
-      const scope = yield* Scope.make()
-      const token = Redacted.value(yield* Entropy.token())
-      const session = sessions.make({
-        label: labelOf(id),
-        id,
-        principal,
-        binding: bindingOf(principal, upgrade),
-        key: Tokens.key(token),
-        forward: upgrade.headers[HeaderRules.replayId] !== undefined,
-        scope,
-      })
-      const target = { ...onward(upgrade), protocols: upgrade.protocols }
-      yield* Effect.gen(function* () {
-        const upstream = yield* (yield* link(session, target, id)).get
-        const client = yield* accept(upgrade, session, {
-          ...HeaderRules.toClient(upstream.headers),
-          [HeaderRules.connectionId]: id,
-          ...(of.token ? { [HeaderRules.resumeToken]: token } : {}),
+    ): Effect.Effect<void, Reach.Failure | LinkError> =>
+      Effect.suspend(() => {
+        const scope = Scope.makeUnsafe()
+        const token = tokens()
+        const session = sessions.make({
+          label: labelOf(id),
+          id,
+          principal,
+          binding: bindingOf(principal, upgrade),
+          key: Tokens.key(token),
+          forward: upgrade.headers[HeaderRules.replayId] !== undefined,
+          scope,
         })
-        sessions.add(session, of.named ? id : undefined)
-        session.start(client.transport, client.released)
-      }).pipe(
-        Scope.provide(scope),
-        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
-      )
-    }),
+        const begin = (client: Transport, released: () => void) => {
+          sessions.add(session, of.named ? id : undefined)
+          session.start(client, released)
+          return true
+        }
+        const target = { ...onward(upgrade), protocols: upgrade.protocols }
+        return Scope.provide(Effect.flatten(reached(session, target, id)), scope).pipe(
+          Effect.flatMap(({ headers }) => {
+            const answer = HeaderRules.toClient(headers)
+            answer[HeaderRules.connectionId] = id
+            if (of.token) answer[HeaderRules.resumeToken] = token
+            return accept(upgrade, session, answer, begin)
+          }),
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+        )
+      }),
     /** The path of the upstream itself. */
     basePath: base.pathname,
     /** A session without a client, that dials its upstream at once and for ever; ends with the proxy. */
@@ -182,7 +198,7 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
       })
       sessions.add(session)
       yield* Scope.provide(
-        link(session, { url: Target.resolve(base, "/"), headers: {}, tls: options.upstreamTls }, id),
+        reached(session, { url: Target.resolve(base, "/"), headers: {}, tls: options.upstreamTls }, id),
         scope,
       )
       return session
@@ -194,5 +210,11 @@ export const make = Effect.fnUntraced(function* <R>(options: Options<R>, rules: 
 export type Entry<R> = Effect.Success<ReturnType<typeof make<R>>>
 
 /** Who may resume: the same credentials from the same place as the first time. */
-export const bindingOf = (principal: string, { headers }: Incoming): string =>
-  Digest.of(JSON.stringify([principal, headers["authorization"] ?? "", headers["origin"] ?? ""]))
+export const bindingOf = (principal: string, { headers }: Incoming): string => {
+  const { authorization = "", origin = "" } = headers
+  if (principal === "" && authorization === "" && origin === "") return anybody
+  return Digest.of(JSON.stringify([principal, authorization, origin]))
+}
+
+// Of most: one string for all of them.
+const anybody = Digest.of("")

@@ -23,19 +23,33 @@ export interface Options {
 
 /** Completes when the connection has ended. */
 export const say = (options: Options): Effect.Effect<void> =>
-  Effect.timeoutOrElse(polite(options), {
-    duration: atMost,
-    orElse: () => Effect.sync(() => options.hop.transport.cut()),
+  Effect.suspend(() => {
+    const { flow, hop, when } = options
+    if (when === "handed" && left(options) > 0) return politely(options)
+    flow.retire(hop.outlet)
+    return hop.transport.unsentBytes() === 0 ? goodbye(options) : inTime(goodbye(options), hop)
   })
 
-const polite = Effect.fnUntraced(function* ({ flow, goodbye, hop, when }: Options) {
-  const { outlet, transport } = hop
-  if (when === "handed") {
-    const handed = Effect.callback<void>((resume) => flow.whenHanded(outlet, () => resume(Effect.void)))
-    const left = () => flow.heldMessages + flow.heldBytes + transport.unsentBytes()
-    if (!(yield* Patience.whileMoving(handed, left))) return transport.cut()
-  }
-  flow.retire(outlet)
+const politely = (options: Options) => {
+  const { flow, hop } = options
+  const handed = Effect.callback<void>((resume) => flow.whenHanded(hop.outlet, () => resume(Effect.void)))
+  const first = Effect.flatMap(
+    Patience.whileMoving(handed, () => left(options)),
+    (moved) => {
+      if (!moved) return Effect.sync(() => hop.transport.cut())
+      flow.retire(hop.outlet)
+      return goodbye(options)
+    },
+  )
+  return inTime(first, hop)
+}
+
+const left = ({ flow, hop }: Options): number => flow.heldMessages + flow.heldBytes + hop.transport.unsentBytes()
+
+const goodbye = ({ goodbye: { code, reason }, hop }: Options) => {
   hop.dismiss()
-  yield* transport.close(goodbye.code, goodbye.reason)
-})
+  return hop.transport.close(code, reason)
+}
+
+const inTime = (effect: Effect.Effect<void>, { transport }: Hop): Effect.Effect<void> =>
+  Effect.timeoutOrElse(effect, { duration: atMost, orElse: () => Effect.sync(() => transport.cut()) })

@@ -45,6 +45,7 @@ export class Hop implements Listener, Pulse.Options {
   #silent = false
   #left = false
   #told = false
+  #over = false
   #unsaid: Frame | undefined
 
   constructor(options: Options) {
@@ -59,6 +60,11 @@ export class Hop implements Listener, Pulse.Options {
 
   get beat(): Pulse.Beat {
     return this.#options.beat
+  }
+
+  /** The connection has ended. */
+  get isOver(): boolean {
+    return this.#over
   }
 
   /** Sends it what waits, behind these messages of our own, and starts hearing it. */
@@ -132,6 +138,7 @@ export class Hop implements Listener, Pulse.Options {
   closed(info: CloseInfo): void {
     const fenced = this.#left
     const uncertain = this.leave()
+    this.#over = true
     this.#options.released?.()
     if (!fenced) this.#options.ended(this.#silent ? CloseCode.silent : info, uncertain, this)
   }

@@ -37,7 +37,7 @@ export const serve = Effect.fnUntraced(function* <R>(options: Options<R>) {
     onLost: onLost === undefined ? () => {} : (loss) => fork("the hook onLost")(onLost(loss)),
     onBack: onBack === undefined ? () => {} : (receipt) => fork("the hook onBack")(onBack(receipt)),
   })
-  const entry = yield* Entry.make(options, rules, sessions)
+  const entry = yield* Entry.make(options, rules, sessions, wheel)
   const enter = yield* modeOf(options, entry)
 
   const upgrade = (it: Upgrade) =>

@@ -5,7 +5,6 @@
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Link from "@holdfast/core/Link"
 import type { LinkError } from "@holdfast/core/Link"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
@@ -16,7 +15,7 @@ import * as Reports from "./reports.ts"
 import * as Retries from "./retries.ts"
 import type { Gone, Session } from "./session.ts"
 import * as Turns from "./turns.ts"
-import { monotonic } from "./wheel.ts"
+import { type Wheel, within } from "./wheel.ts"
 
 /** All turns were taken for too long. */
 export const busy = { _tag: "Busy" } as const
@@ -28,6 +27,7 @@ const otherProtocol = { _tag: "OtherProtocol" } as const
 export type Failure = TransportError | typeof busy | typeof otherProtocol
 
 export interface Options {
+  readonly wheel: Wheel
   readonly target: string
   readonly maxDials: number
   /** For turn and dial together, where a client waits for its answer; else for the dial. */
@@ -44,16 +44,20 @@ export interface Route {
   readonly dial: (again: boolean) => Effect.Effect<Transport, TransportError, Scope.Scope>
 }
 
-/** The link of a session; it has not dialled yet. */
-export const make = Effect.fnUntraced(function* (options: Options) {
-  const { forever, maxDials, target } = options
+/** The link of a session, which dials at once, and its first answer; that is for one who waits, and may be left waiting in vain. */
+export interface Reaching {
+  readonly link: Link.Link<Transport, Failure>
+  readonly answer: Effect.Effect<Transport, Failure | LinkError>
+}
+
+/** Makes them. */
+export const make = (options: Options) => {
+  const { forever, maxDials, target, wheel } = options
+  const { now } = wheel
   const timeout = Duration.toMillis(Duration.fromInputUnsafe(options.timeout))
   const silent = new TransportError({ reason: new Unreachable({ target, kind: "timeout", why: "no answer in time" }) })
-  const now = monotonic(yield* Clock.Clock)
   const turns = Turns.make(maxDials)
-
-  const inTime = (dial: Effect.Effect<Transport, TransportError, Scope.Scope>, left: number) =>
-    Effect.timeoutOrElse(dial, { duration: left, orElse: () => Effect.fail(silent) })
+  const inTime = within(wheel, timeout)
 
   const shared: Shared = {
     target,
@@ -61,7 +65,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     stableAfter: options.stableAfter,
     backoff: options.backoff ?? Backoff.full(),
     now,
-    again: (dial) => turns.take(inTime(dial, timeout)),
+    again: (dial) => turns.take(inTime(dial, () => silent)),
     // One deadline for turn and dial together: what a client waits for is its answer.
     first: (dial) =>
       Effect.suspend(() => {
@@ -71,15 +75,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           waited = now() - arrived
           return dial
         })
-        return Effect.timeoutOrElse(turns.take(turn), {
-          duration: timeout,
-          // Most of the time went into waiting for the turn: that is no word about the upstream.
-          orElse: () => Effect.fail(waited > timeout / 2 ? busy : silent),
-        })
+        // Most of the time went into waiting for the turn: that is no word about the upstream.
+        return inTime(turns.take(turn), () => (waited > timeout / 2 ? busy : silent))
       }),
   }
-  return (route: Route) => Link.make<Transport, Failure, Scope.Scope>(new Way(shared, route))
-})
+  return (route: Route): Effect.Effect<Reaching, never, Scope.Scope> => {
+    const way = new Way(shared, route)
+    return Effect.map(Link.make<Transport, Failure, Scope.Scope>(way), (link) => ({ link, answer: way.answer }))
+  }
+}
 
 type Dial<E> = Effect.Effect<Transport, E, Scope.Scope>
 
@@ -97,6 +101,8 @@ class Way implements Link.Options<Transport, Failure, Scope.Scope> {
   readonly #route: Route
   #protocol: string | undefined
   #began = 0
+  #answer: Effect.Effect<Transport, Failure | LinkError> | undefined
+  #answered: ((answer: Effect.Effect<Transport, Failure | LinkError>) => void) | undefined
 
   constructor(shared: Shared, route: Route) {
     this.#shared = shared
@@ -112,7 +118,20 @@ class Way implements Link.Options<Transport, Failure, Scope.Scope> {
   }
 
   get eager() {
-    return this.#shared.forever
+    return true
+  }
+
+  get held() {
+    return true
+  }
+
+  get answer(): Effect.Effect<Transport, Failure | LinkError> {
+    return Effect.callback((resume) => {
+      if (this.#answer !== undefined) resume(this.#answer)
+      else this.#answered = resume
+      this.#answer = undefined
+      return Effect.sync(() => (this.#answered = undefined))
+    })
   }
 
   get redial() {
@@ -157,12 +176,23 @@ class Way implements Link.Options<Transport, Failure, Scope.Scope> {
   }
 
   lost(transport: Transport, gone: Gone): void {
+    const first = this.#protocol === undefined
     this.#protocol = transport.protocol
     this.#route.session.reached(transport, gone)
+    if (first) this.#settle(Effect.succeed(transport))
   }
 
   parked(failure: Failure | LinkError): void {
     this.#route.session.parked(goodbye(failure))
+    if (this.#protocol === undefined) this.#settle(Effect.fail(failure))
+  }
+
+  // Whoever waits goes on in a turn of its own, when the link is Ready.
+  #settle(answer: Effect.Effect<Transport, Failure | LinkError>): void {
+    if (this.#shared.forever) return // nobody waits
+    if (this.#answered === undefined) this.#answer = answer
+    else this.#answered(Effect.andThen(Effect.yieldNow, answer))
+    this.#answered = undefined
   }
 }
 

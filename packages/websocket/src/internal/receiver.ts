@@ -5,7 +5,6 @@ import * as Entropy from "@holdfast/core/Entropy"
 import * as Effect from "effect/Effect"
 import type { Upgrade } from "../Acceptor.ts"
 import * as Answers from "./answers.ts"
-import * as CloseCode from "./closeCode.ts"
 import { bindingOf, type Entry } from "./entry.ts"
 import * as HeaderRules from "./headers.ts"
 import type { Session } from "./session.ts"
@@ -60,7 +59,5 @@ const join = Effect.fnUntraced(function* <R>(
 ) {
   yield* entry.speaks(upgrade, session)
   if (session.isClosing) return yield* Effect.fail(Answers.notFound)
-  const client = yield* entry.accept(upgrade, session, headers)
-  if (session.join(client.transport, client.released)) return
-  yield* entry.dismiss(client, CloseCode.sessionOver)
+  yield* entry.accept(upgrade, session, headers, (client, released) => session.join(client, released))
 })

@@ -3,8 +3,8 @@
  */
 import * as Entropy from "@holdfast/core/Entropy"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import type { Upgrade } from "../Acceptor.ts"
+import type { Transport } from "../Transport.ts"
 import * as Answers from "./answers.ts"
 import * as CloseCode from "./closeCode.ts"
 import { bindingOf, type Entry } from "./entry.ts"
@@ -13,7 +13,7 @@ import type { Session } from "./session.ts"
 
 /** Lets clients in: back into their session, or into a new one. */
 export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: boolean }) => {
-  const { accept, authorize, dismiss, fresh, refuse, room, rules, sessions, speaks } = entry
+  const { accept, authorize, fresh, refuse, room, rules, sessions, speaks, tokens } = entry
 
   const find = ({ headers }: Upgrade): Session | undefined => {
     const id = headers[HeaderRules.reconnectId]
@@ -25,19 +25,21 @@ export const make = <R>(entry: Entry<R>, { resumable }: { readonly resumable: bo
 
   const back = Effect.fnUntraced(function* (upgrade: Upgrade, session: Session) {
     const principal = yield* authorize(upgrade)
-    const token = Redacted.value(yield* Entropy.token())
+    const token = tokens()
     // Once more: what it showed may be worth nothing by now.
     if (find(upgrade) !== session || session.binding !== bindingOf(principal, upgrade)) {
       return yield* refuse(upgrade, Answers.notFound)
     }
     yield* speaks(upgrade, session)
     const turn = sessions.tokens.rotate(session, upgrade.headers[HeaderRules.resumeToken], token)
-    const client = yield* accept(upgrade, session, {
-      [HeaderRules.connectionId]: session.id,
-      [HeaderRules.resumeToken]: token,
-    })
-    if (session.rejoin(client.transport, client.released, turn)) return sessions.resumed()
-    yield* dismiss(client, session.isClosing ? CloseCode.sessionOver : CloseCode.takenOver)
+    const answer = { [HeaderRules.connectionId]: session.id, [HeaderRules.resumeToken]: token }
+    const enter = (client: Transport, released: () => void) => {
+      const resumed = session.rejoin(client, released, turn)
+      if (resumed) sessions.resumed()
+      return resumed
+    }
+    const late = () => (session.isClosing ? CloseCode.sessionOver : CloseCode.takenOver)
+    yield* accept(upgrade, session, answer, enter, late)
   })
 
   const newcomer = Effect.fnUntraced(function* (upgrade: Upgrade) {

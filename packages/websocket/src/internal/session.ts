@@ -441,6 +441,7 @@ export class Session implements Sides.Host {
   #checkOver(): void {
     if (this.#endedBy === undefined || this.#isOver || this.#clients.size > 0 || this.#upstream !== undefined) return
     this.#isOver = true
+    this.#clients.over()
     this.#giveUpOn("upstream", this.up)
     this.#giveUpOn("client", this.down)
     this.book(-this.#booked)

@@ -16,6 +16,7 @@ export interface SocketLike {
   ping(data: Uint8Array): void
   pause(): void
   resume(): void
+  /** Sends a close frame. Ends by itself when none comes back within 10 seconds. */
   close(code?: number, reason?: string): void
   terminate(): void
   on(event: "message", listener: (data: Buffer | ArrayBuffer | Array<Buffer>, isBinary: boolean) => void): unknown
@@ -156,17 +157,14 @@ class SocketTransport implements Transport {
   }
 
   close(code: number, reason: string): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      if (this.#ended !== undefined) return
+    return Effect.suspend(() => {
+      if (this.#ended !== undefined) return Effect.void
       this.#closing = true
       this.#socket.resume()
-      if (this.unsentBytes() === 0 || (yield* this.#flushed)) {
-        if (CloseCode.isSendable(code)) this.#socket.close(code, CloseCode.cutReason(reason))
-        else if (code === 1005) this.#socket.close()
-        else this.#socket.close(1011, CloseCode.cutReason(reason))
-        yield* Effect.timeoutOption(this.closed, Patience.longest)
-      }
-      if (this.#ended === undefined) this.#socket.terminate()
+      if (this.unsentBytes() === 0) return this.#goodbye(code, reason)
+      return Effect.flatMap(this.#flushed, (flushed) =>
+        flushed ? this.#goodbye(code, reason) : Effect.sync(() => this.cut()),
+      )
     })
   }
 
@@ -181,6 +179,16 @@ class SocketTransport implements Transport {
       const waiting = (this.#waiting ??= new Set())
       waiting.add(done)
       return Effect.sync(() => waiting.delete(done))
+    })
+  }
+
+  // Without an answer the socket ends by itself.
+  #goodbye(code: number, reason: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (CloseCode.isSendable(code)) this.#socket.close(code, CloseCode.cutReason(reason))
+      else if (code === 1005) this.#socket.close()
+      else this.#socket.close(1011, CloseCode.cutReason(reason))
+      return Effect.asVoid(this.closed)
     })
   }
 

@@ -2,6 +2,7 @@
  * Resume tokens: each finds one session, is kept only as its digest, and is replaced at each resume. The older ones stay good until
  * the new one has surely arrived, for a client whose answer was lost on the way.
  */
+import type * as Entropy from "@holdfast/core/Entropy"
 import * as Digest from "./digest.ts"
 
 interface Token {
@@ -18,6 +19,10 @@ export interface Key {
 
 /** A client that comes back again and again without a word keeps no more than so many. */
 const most = 4
+
+/** New tokens, in base64url. */
+export const source = (entropy: typeof Entropy.Entropy.Service) => (): string =>
+  Buffer.from(entropy.bytes(32)).toString("base64url")
 
 /** The key of a new session. */
 export const key = (token: string): Key => ({ turn: 0, tokens: [{ turn: 0, digest: Digest.of(token) }] })

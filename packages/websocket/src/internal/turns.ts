@@ -21,14 +21,15 @@ export const make = (most: number): Turns => {
     waiting.delete(first)
     first()
   })
-  const enter = Effect.callback<void>((resume) => {
-    if (taken < most) {
-      taken++
-      return resume(Effect.void)
-    }
+  const queue = Effect.callback<void>((resume) => {
     const called = () => resume(Effect.void)
     waiting.add(called)
     return Effect.sync(() => waiting.delete(called))
+  })
+  const enter = Effect.suspend(() => {
+    if (taken >= most) return queue
+    taken++
+    return Effect.void
   })
 
   return {

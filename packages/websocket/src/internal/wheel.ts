@@ -3,7 +3,9 @@
  * a fiber runs only while somebody waits.
  */
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 
 /** How finely it measures, in milliseconds. */
@@ -114,6 +116,23 @@ export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(functio
     },
   }
 })
+
+/** Lets effects run for so long, each in a fiber of its own, and fails with the answer of `late` after that. Costs no timer. */
+export const within =
+  (wheel: Wheel, millis: number) =>
+  <A, E, R, E2>(effect: Effect.Effect<A, E, R>, late: () => E2): Effect.Effect<A, E | E2, R> =>
+    Effect.contextWith((context: Context.Context<R>) =>
+      Effect.callback<A, E | E2>((resume) => {
+        const fiber = Effect.runForkWith(context)(effect)
+        const alarm = { ring: () => resume(Effect.andThen(Fiber.interrupt(fiber), Effect.failSync(late))) }
+        const slot = wheel.at(wheel.now() + millis, alarm)
+        fiber.addObserver((exit) => {
+          wheel.off(slot, alarm)
+          resume(exit)
+        })
+        return Fiber.interrupt(fiber)
+      }),
+    )
 
 /** Milliseconds that neither jump nor run backwards, whatever is done to the system's clock. */
 export const millis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
