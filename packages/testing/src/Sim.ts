@@ -21,13 +21,14 @@ import { insist } from "./internal/report.ts"
 import type { Decision } from "./internal/scheduler.ts"
 import { simulate } from "./internal/simulation.ts"
 import type { Waiting } from "./internal/stuck.ts"
+import * as VirtualNetwork from "./VirtualNetwork.ts"
 
 export type { Escape } from "./internal/realWorld.ts"
 export type { Decision } from "./internal/scheduler.ts"
 export { Stuck, type Waiting } from "./internal/stuck.ts"
 
 /** What the simulator provides, beside the replaced clock, chance, scheduler and registries. */
-export type World = Scope.Scope
+export type World = VirtualNetwork.VirtualNetwork | Scope.Scope
 
 /** One run. */
 export interface Run<A, E> {
@@ -68,6 +69,12 @@ export interface RunOptions {
 /** Runs once. Synchronous: there is no event loop in here. */
 export const run = <A, E>(program: Effect.Effect<A, E, World>, options?: RunOptions): Run<A, E> =>
   simulate(program, options)
+
+/** Waits until the plan has run out and everything is well again: the second phase, in which progress is demanded. */
+export const healed: Effect.Effect<void, never, VirtualNetwork.VirtualNetwork> = Effect.flatMap(
+  VirtualNetwork.VirtualNetwork,
+  (network) => network.healed,
+)
 
 /** Where two runs of one seed parted. */
 export interface Divergence {

@@ -1,5 +1,5 @@
 /**
- * Numbers that look random and come from a seed. The order of fibers, `Random` and `Entropy` each have a stream of their own, so
+ * Numbers that look random and come from a seed. The order of fibers, `Random`, `Entropy` and the network each have a stream of their own, so
  * that a program which draws one number more is not scheduled differently for it.
  */
 import type * as Random from "effect/Random"
@@ -8,7 +8,7 @@ import type * as Random from "effect/Random"
 export type Chance = () => number
 
 /** A stream of numbers; the same for the same seed and purpose. */
-export const make = (seed: number, purpose: "order" | "random" | "entropy"): Chance => {
+export const make = (seed: number, purpose: keyof typeof purposes): Chance => {
   // sfc32 (Doty-Humphrey, PractRand): no multiplication, so it costs next to nothing at every operation of every fiber.
   let a = purposes[purpose]
   let b = seed | 0
@@ -46,4 +46,4 @@ export const bytes = (chance: Chance, count: number): Uint8Array =>
 const double = (chance: Chance): number => ((chance() >>> 5) * 2 ** 26 + (chance() >>> 6)) / 2 ** 53
 
 // Any three numbers that differ in many bits.
-const purposes = { order: 0x243f6a88, random: 0x85a308d3 | 0, entropy: 0x13198a2e }
+const purposes = { order: 0x243f6a88, random: 0x85a308d3 | 0, entropy: 0x13198a2e, network: 0x03707344 }

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
+import { VirtualNetwork } from "../VirtualNetwork.ts"
 import * as Chance from "./chance.ts"
 import { Recorder } from "./record.ts"
 import * as References from "./references.ts"
@@ -13,18 +14,22 @@ import * as References from "./references.ts"
 /** What one run provides to its program. */
 export const context = (
   seed: number,
-  clock: Clock.Clock,
-  scheduler: Scheduler.Scheduler,
-  recorder: typeof Recorder.Service,
-): Context.Context<never> => {
+  made: {
+    readonly clock: Clock.Clock
+    readonly scheduler: Scheduler.Scheduler
+    readonly recorder: typeof Recorder.Service
+    readonly network: VirtualNetwork["Service"]
+  },
+): Context.Context<VirtualNetwork> => {
   const entropy = Chance.make(seed, "entropy")
   return Context.empty().pipe(
-    Context.add(Scheduler.Scheduler, scheduler),
-    Context.add(Clock.Clock, clock),
+    Context.add(Scheduler.Scheduler, made.scheduler),
+    Context.add(Clock.Clock, made.clock),
     Context.add(Random.Random, Chance.random(Chance.make(seed, "random"))),
     Context.add(Metric.MetricRegistry, new Map()),
     Context.add(References.Entropy, { bytes: (count) => Chance.bytes(entropy, count) }),
     Context.add(References.Telemetry, References.registry()),
-    Context.add(Recorder, recorder),
+    Context.add(Recorder, made.recorder),
+    Context.add(VirtualNetwork, made.network),
   )
 }

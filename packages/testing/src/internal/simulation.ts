@@ -11,6 +11,10 @@ import * as Clock from "./clock.ts"
 import * as Escapes from "./escapes.ts"
 import * as Fibers from "./fibers.ts"
 import * as Hash from "./hash.ts"
+import * as Loop from "./networkLoop.ts"
+import * as Player from "./networkPlayer.ts"
+import * as NetworkService from "./networkService.ts"
+import { World as Network } from "./networkWorld.ts"
 import * as Moment from "./moment.ts"
 import * as RealWorld from "./realWorld.ts"
 import * as Recording from "./recording.ts"
@@ -37,6 +41,11 @@ export const simulate = <A, E>(program: Effect.Effect<A, E, World>, options: Run
     preempt,
     trace: options.trace === true ? trace : undefined,
   })
+
+  let crashed: { readonly defect: unknown } | undefined
+  const crash = (defect: unknown) => {
+    crashed ??= { defect }
+  }
 
   // Everything that is due at the same instant can run in any order, so all of it becomes ready at once.
   const advance = () => {
@@ -86,22 +95,39 @@ export const simulate = <A, E>(program: Effect.Effect<A, E, World>, options: Run
   }
 
   return RealWorld.watch(escapes.add, () => {
-    const services = Services.context(seed, Clock.make(moment, timers), stepper.scheduler, recorder)
+    const clock = Clock.make(moment, timers)
+    const { scheduler } = stepper
+    const network = new Network({
+      loop: Loop.make({ moment, timers, ready: stepper.ready, crash }),
+      chance: Chance.make(seed, "network"),
+      clock,
+      scheduler,
+      recorder,
+      crash,
+      fork: (effect) => void Effect.runForkWith(services)(effect),
+    })
+    const healed = options.plan === undefined ? Effect.void : Player.play(network, options.plan)
+    const services = Services.context(seed, {
+      clock,
+      scheduler,
+      recorder,
+      network: NetworkService.make(network, healed),
+    })
     let exit: Exit.Exit<A, E> | undefined
     stepper.start(() => {
       Effect.runForkWith(services)(Effect.scoped(program)).addObserver((ended) => (exit = ended))
     })
     const reason = drive(
-      () => exit !== undefined,
+      () => exit !== undefined || crashed !== undefined,
       Duration.toMillis(options.atMost ?? "1 hour"),
       options.maxSteps ?? 1_000_000,
     )
     // What ends by itself now, without any more time, is on its way out and no leak.
     if (reason === undefined) drive(stepper.idle, moment.now, moment.steps + settling)
-    const leaked = reason === undefined ? waiting() : []
+    const leaked = reason === undefined && crashed === undefined ? waiting() : []
     for (const { name, where } of leaked) recorder.row("state", "", "left", name, where ?? null)
     const run = {
-      exit: reason === undefined ? exit! : Exit.die(stuck(reason)),
+      exit: crashed !== undefined ? Exit.die(crashed.defect) : reason === undefined ? exit! : Exit.die(stuck(reason)),
       history: [...rows],
       hash: hash.text(),
       now: moment.now,
@@ -111,8 +137,9 @@ export const simulate = <A, E>(program: Effect.Effect<A, E, World>, options: Run
       trace: [...trace],
     }
     // A fiber that is left must not be resumed by something real once the run is over.
-    for (const { fiber } of fibers.alive()) fiber.interruptUnsafe()
-    drive(() => false, Infinity, moment.steps + cleaning)
+    const alive = fibers.alive()
+    for (const { fiber } of alive) fiber.interruptUnsafe()
+    if (alive.length > 0) drive(() => false, Infinity, moment.steps + cleaning)
     return run
   })
 }
@@ -121,7 +148,7 @@ export const simulate = <A, E>(program: Effect.Effect<A, E, World>, options: Run
 const settling = 10_000
 const cleaning = 100_000
 
-const checked = ({ preempt = 0.1, seed = 0 }: RunOptions) => {
+const checked = ({ plan, preempt = 0.1, seed = plan?.seed ?? 0 }: RunOptions) => {
   if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a whole number, not ${seed}`)
   // A fiber that is overtaken at every operation never does one.
   if (!(preempt >= 0 && preempt < 1)) throw new RangeError(`preempt must be at least 0 and below 1, not ${preempt}`)
