@@ -118,6 +118,22 @@ export class VirtualNetwork extends Context.Service<
     readonly host: (name: string) => Host
     /** What a link `"client-server"` is like, or with `"*"` all of which nothing else is said. */
     readonly link: (link: string, options: LinkOptions) => Effect.Effect<void>
+    /**
+     * A WebSocket between two hosts that is connected already and has not been opened, for tests of what is written on top of one: either
+     * end says its half of the handshake with `greet`, hears the other as the event `head`, and is open from `open` on.
+     */
+    readonly join: (
+      from: string,
+      to: string,
+      options?: {
+        readonly dialler?: Partial<Omit<EndOptions, "client">> | undefined
+        readonly acceptor?: Partial<Omit<EndOptions, "client">> | undefined
+      },
+    ) => {
+      readonly connection: Connection
+      readonly dialler: VirtualWebSocket
+      readonly acceptor: VirtualWebSocket
+    }
     /** Every connection that is not over, in the order they were made. */
     readonly connections: () => ReadonlyArray<Connection>
     /** A fault that lasts as long as the scope. */

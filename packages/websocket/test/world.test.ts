@@ -15,8 +15,8 @@ const word = (text: string): Frame => ({ text: true, size: text.length, bytes: (
 const connected = Effect.fnUntraced(function* (settings: Settings = {}, highWatermark?: number) {
   const loop = yield* EventLoop.make
   const wire = new Wire(loop, "server", 100 * KiB, settings)
-  wire.proxy.open()
-  wire.peer.open()
+  wire.proxy.open("")
+  wire.peer.open("")
   wire.proxy.pause()
   const peer = new Peer(wire, { headers: {}, protocol: "" })
   const transport = transportOf(wire.proxy, { headers: {}, protocol: "" }, loop)
@@ -297,7 +297,7 @@ describe("a peer that breaks the protocol", () => {
         yield* Effect.sleep(100)
         assert.deepStrictEqual(heard, [
           "peer closed 1002 @2",
-          "closed 1002 the peer broke the protocol: INVALID_OPCODE @3",
+          "closed 1002 Invalid WebSocket frame: invalid opcode 3 @3",
         ])
       }),
     ),

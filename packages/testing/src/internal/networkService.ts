@@ -12,6 +12,7 @@ import * as Door from "./networkDoor.ts"
 import type { Host, Listener } from "./networkHost.ts"
 import { ParcelEnd } from "./networkParcels.ts"
 import { opened, socketOf, VirtualStream } from "./networkStream.ts"
+import { defaults, VirtualWebSocket } from "./networkWebSocket.ts"
 import type { Settings, World } from "./networkWorld.ts"
 
 /** The service; `healed` is the player's to say. */
@@ -28,6 +29,17 @@ export const make = (world: World, healed: Effect.Effect<void>): VirtualNetwork[
       return face
     },
     link: (link, options) => Effect.sync(() => world.setLink(link, settingsOf(options))),
+    join: (from, to, options = {}) => {
+      const [here, there] = [world.host(from), world.host(to)]
+      return world.join(
+        here,
+        there,
+        ({ down, up }) =>
+          new VirtualWebSocket(here, up, down, `ws://${to}/`, { ...defaults, ...options.dialler, client: true }),
+        ({ down, up }) =>
+          new VirtualWebSocket(there, down, up, "", { ...defaults, ...options.acceptor, client: false }),
+      )
+    },
     connections: () => [...world.connections],
     inject: (fault, on) =>
       Effect.acquireRelease(

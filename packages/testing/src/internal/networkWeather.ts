@@ -30,8 +30,7 @@ export const hits = (on: string, { from, to }: Route): boolean =>
   on === "*" || on === `${from}-${to}` || on === `${to}-${from}` || (from !== to && (on === from || on === to))
 
 /** Whether that way is meant. */
-export const isWay = (dir: Direction | undefined, way: Way): boolean =>
-  dir === undefined || dir === "both" || dir === way
+const isWay = (dir: Direction | undefined, way: Way): boolean => dir === undefined || dir === "both" || dir === way
 
 /** The ways that are meant. */
 export const waysOf = (dir: Direction | undefined): ReadonlyArray<Way> =>

@@ -98,6 +98,19 @@ export class World {
     return end
   }
 
+  /** A connection that is there at once, whatever the weather; its protocol has not begun. */
+  join<E extends End>(
+    from: Host,
+    to: Host,
+    dialler: (connection: Connection) => E,
+    acceptor: (connection: Connection) => E,
+  ) {
+    const [connection, end] = this.#begin(from, to.name, "webSocket", dialler)
+    const other = acceptor(connection)
+    this.#made(to, connection, other)
+    return { connection, dialler: end, acceptor: other }
+  }
+
   /** What happens to messages now. */
   mischief(connection: Connection, way: Way): Mischief {
     return mischiefOf(this.active, connection, way)
@@ -173,6 +186,32 @@ export class World {
     if (dialler.over()) return
     if (!target.isUp) return this.#refuse(connection, "ECONNREFUSED", address, this.#travel(connection, "down"))
     const acceptor = accept(connection)
+    this.#made(target, connection, acceptor)
+    target.act(() => acceptor.connected())
+    this.options.loop.after(this.#travel(connection, "down"), () => {
+      if (!dialler.over()) dialler.machine.act(() => dialler.connected())
+    })
+  }
+
+  #begin<E extends End>(
+    from: Host,
+    to: string,
+    protocol: Protocol,
+    make: (connection: Connection) => E,
+  ): readonly [connection: Connection, dialler: E] {
+    const link = `${from.name}-${to}`
+    const nth = (this.#counts.get(link) ?? 0) + 1
+    this.#counts.set(link, nth)
+    const about = { name: `${link}#${nth}`, from: from.name, to, protocol }
+    const connection = new Connection(this.options.loop, about, this.#pathOf(about))
+    const end = make(connection)
+    connection.dialler = end
+    end.trace = this.#trace(connection, end, from)
+    from.ends.add(end)
+    return [connection, end]
+  }
+
+  #made(target: Host, connection: Connection, acceptor: End): void {
     connection.acceptor = acceptor
     acceptor.trace = this.#trace(connection, acceptor, target)
     target.ends.add(acceptor)
@@ -181,10 +220,6 @@ export class World {
     this.connections.add(connection)
     this.#feel(connection)
     for (const active of this.active) this.#judge(active, connection, "made")
-    target.act(() => acceptor.connected())
-    this.options.loop.after(this.#travel(connection, "down"), () => {
-      if (!dialler.over()) dialler.machine.act(() => dialler.connected())
-    })
   }
 
   #refuse(connection: Connection, code: string, address: string, after: number): void {

@@ -2,12 +2,12 @@
  * The clients in front of the proxy, and the `Acceptor` that lets them in, as `internal/door.ts` does with the real library. Plain HTTP
  * requests are not simulated.
  */
+import type { VirtualNetwork } from "@holdfast/testing"
 import { Effect, Exit, FiberSet, type Scope } from "effect"
 import type { Acceptor, Handlers, Upgrade } from "../../src/Acceptor.ts"
 import * as Target from "../../src/internal/target.ts"
 import { Gone, type Headers, TransportError } from "../../src/Transport.ts"
 import type { EventLoop } from "./eventLoop.ts"
-import type { Request, Response } from "./frame.ts"
 import { Peer } from "./peer.ts"
 import { transportOf } from "./transportOf.ts"
 import type { Wire } from "./wire.ts"
@@ -45,7 +45,7 @@ export const make = (loop: EventLoop, maxMessage: number, wireOf: (maxMessage: n
   const meet = () => {
     const wire = wireOf(maxMessage)
     const remote = `10.0.0.${++clients}`
-    wire.proxy.once("head", (request: Request) => arrived(wire, request, remote))
+    wire.proxy.once("head", (request: VirtualNetwork.Request) => arrived(wire, request, remote))
     return wire
   }
 
@@ -54,11 +54,11 @@ export const make = (loop: EventLoop, maxMessage: number, wireOf: (maxMessage: n
       const wire = meet()
       const end = wire.peer
       end.once("close", () => resume(Effect.succeed({ _tag: "Gone" })))
-      end.once("head", ({ body, headers, protocol, status }: Response) => {
+      end.once("head", ({ body, headers, protocol, status }: VirtualNetwork.Response) => {
         if (status !== 101) {
           return resume(Effect.succeed({ _tag: "Refused", status, headers, body: Buffer.from(body).toString() }))
         }
-        end.open()
+        end.open(protocol)
         if (paused) end.pause()
         resume(Effect.succeed({ _tag: "Open", peer: new Peer(wire, { headers, protocol }) }))
       })
@@ -66,10 +66,10 @@ export const make = (loop: EventLoop, maxMessage: number, wireOf: (maxMessage: n
       return Effect.sync(() => end.terminate())
     })
 
-  const arrived = (wire: Wire, request: Request, remote: string) => {
+  const arrived = (wire: Wire, request: VirtualNetwork.Request, remote: string) => {
     const end = wire.proxy
     const answer = (status: number, body: string | Uint8Array, headers: Headers = {}) => {
-      if (end.readyState !== 0 || end.refused) return
+      if (end.readyState !== 0 || end.isRefused) return
       const type: Headers = typeof body === "string" ? { "content-type": "text/plain; charset=utf-8" } : {}
       const bytes = typeof body === "string" ? Buffer.from(`${body}\n`) : body
       end.greet({ _tag: "Response", status, headers: { ...type, ...headers }, protocol: "", body: bytes })
@@ -104,14 +104,14 @@ export const make = (loop: EventLoop, maxMessage: number, wireOf: (maxMessage: n
 
   const accept = Effect.fnUntraced(function* (
     { proxy: end }: Wire,
-    request: Request,
+    request: VirtualNetwork.Request,
     { headers = {}, protocol = "" }: NonNullable<Parameters<Upgrade["accept"]>[0]>,
   ) {
     yield* Effect.acquireRelease(
       Effect.sync(() => {
-        if (end.refused) return
+        if (end.isRefused) return
         end.greet({ _tag: "Response", status: 101, headers, protocol, body: new Uint8Array() })
-        end.open()
+        end.open(protocol)
         end.pause()
       }),
       () => Effect.sync(() => end.terminate()),
@@ -148,7 +148,7 @@ const supervised = <R>(handle: () => Effect.Effect<void, never, R>): Effect.Effe
 const retryLater = { "retry-after": "1" }
 
 // What a browser's handshake has, so that it can be seen what crosses the proxy.
-const requestOf = ({ headers = {}, path = "/", protocols = [] }: DialOptions): Request => ({
+const requestOf = ({ headers = {}, path = "/", protocols = [] }: DialOptions): VirtualNetwork.Request => ({
   _tag: "Request",
   url: path,
   headers: {

@@ -5,7 +5,8 @@
  * yield* Layer.build(Proxy.layer({ upstream: "ws://upstream" }).pipe(Layer.provide(network.layer)))
  * const answer = yield* network.dial({ path: "/chat" })
  */
-import { Effect, Layer, type Scope } from "effect"
+import type { Sim } from "@holdfast/testing"
+import { Effect, Layer } from "effect"
 import { Acceptor } from "../../src/Acceptor.ts"
 import { Dialer } from "../../src/Dialer.ts"
 import { dialing } from "./dialing.ts"
@@ -39,7 +40,7 @@ export interface Network {
 }
 
 /** Stands until the scope closes; let the proxy go first. */
-export const make = Effect.fnUntraced(function* (options: Options = {}): Effect.fn.Return<Network, never, Scope.Scope> {
+export const make = Effect.fnUntraced(function* (options: Options = {}): Effect.fn.Return<Network, never, Sim.World> {
   const loop = yield* EventLoop.make
   const wires: Record<Hop, Array<Wire>> = { client: [], upstream: [] }
   const wireOf = (hop: Hop) => (maxMessage: number) => {

@@ -1,11 +1,13 @@
 /**
  * A client or an upstream server as its application sees it: a small `ws` of its own, and a diary of what happened.
  */
+import type { VirtualNetwork } from "@holdfast/testing"
 import { Effect } from "effect"
 import type { CloseInfo, Headers } from "../../src/Transport.ts"
-import type { Message } from "./frame.ts"
-import type { VirtualSocket } from "./virtualSocket.ts"
 import type { Wire } from "./wire.ts"
+
+/** One message as a library hands it out. */
+export type Message = VirtualNetwork.Message
 
 export class Peer {
   /** The connection, for faults; `wire.proxy` is the end in the proxy. */
@@ -24,7 +26,7 @@ export class Peer {
   ended: CloseInfo | undefined
   onMessage: (message: Message) => void = () => {}
   onClose: (info: CloseInfo) => void = () => {}
-  readonly #socket: VirtualSocket
+  readonly #socket: VirtualNetwork.VirtualWebSocket
   readonly #waiting = new Set<() => boolean>()
 
   constructor(wire: Wire, told: { readonly headers: Headers; readonly protocol: string }) {

@@ -1,11 +1,11 @@
 /**
  * The server behind the proxy, and the `Dialer` that leads to it: each dial ends as the test says, and what it accepts it remembers.
  */
+import type { VirtualNetwork } from "@holdfast/testing"
 import { Effect, type Scope } from "effect"
 import type { Target } from "../../src/Dialer.ts"
 import { type Headers, Refused, type Transport, TransportError, Unreachable } from "../../src/Transport.ts"
 import type { EventLoop } from "./eventLoop.ts"
-import type { Request, Response } from "./frame.ts"
 import { Peer, textOf } from "./peer.ts"
 import { transportOf } from "./transportOf.ts"
 import type { Detection, Wire } from "./wire.ts"
@@ -33,7 +33,7 @@ export type Reply =
 export interface Connection {
   /** From 1, in the order of dials. */
   readonly dial: number
-  readonly request: Request
+  readonly request: VirtualNetwork.Request
   readonly peer: Peer
   readonly wire: Wire
   readonly at: number
@@ -45,7 +45,7 @@ export class Upstream {
   /** When somebody dialled, whatever came of it. */
   readonly dials: Array<number> = []
   /** How the dial with this number ends, from 1; asked when it arrives. Not asked while the server is down. */
-  reply: (dial: number, request: Request) => Reply = () => ({ _tag: "Accept" })
+  reply: (dial: number, request: VirtualNetwork.Request) => Reply = () => ({ _tag: "Accept" })
   /** What the server does with a connection. */
   behave: (connection: Connection) => void = () => {}
   readonly #loop: EventLoop
@@ -117,7 +117,7 @@ export class Upstream {
     }
     const { protocol = at.request.protocols[0] ?? "" } = reply
     end.greet({ _tag: "Response", status: 101, headers, protocol, body: new Uint8Array() })
-    end.open()
+    end.open(protocol)
     const peer = new Peer(at.wire, { headers: at.request.headers, protocol })
     const connection = { ...at, peer, at: this.#loop.now() }
     this.connections.push(connection)
@@ -129,9 +129,9 @@ export class Upstream {
     return Effect.callback((resume) => {
       const fail = (reason: TransportError["reason"]) => resume(Effect.fail(new TransportError({ reason })))
       socket.once("close", () => fail(new Unreachable({ target: origin, kind: "reset", why: "socket hang up" })))
-      socket.once("head", ({ body, headers, protocol, status }: Response) => {
+      socket.once("head", ({ body, headers, protocol, status }: VirtualNetwork.Response) => {
         if (status !== 101) return fail(new Refused({ target: origin, status, headers, body }))
-        socket.open()
+        socket.open(protocol)
         socket.pause()
         if (protocol === "" || (target.protocols ?? []).includes(protocol)) {
           return resume(Effect.succeed(transportOf(socket, { protocol, headers }, this.#loop)))
@@ -149,7 +149,7 @@ export const echo = ({ peer }: Connection): void => {
   peer.onMessage = (message) => peer.send(message.text ? textOf(message) : message.data)
 }
 
-const requestOf = ({ headers = {}, protocols = [], url }: Target): Request => ({
+const requestOf = ({ headers = {}, protocols = [], url }: Target): VirtualNetwork.Request => ({
   _tag: "Request",
   url,
   headers: { host: new URL(url).host, ...headers },

@@ -1,22 +1,23 @@
 /**
- * A virtual connection: two ends, two pipes, and what can happen to the network between them. `up` is from whoever dialled to whoever
- * accepted, as it is through the whole proxy.
+ * A connection of the virtual network with the proxy at one end: how it behaves, and what can happen to it. `up` is from whoever dialled
+ * to whoever accepted, as it is through the whole proxy.
  */
+import type { VirtualNetwork } from "@holdfast/testing"
 import type { EventLoop } from "./eventLoop.ts"
-import { type Path, Pipe } from "./pipe.ts"
-import { type EndOptions, VirtualSocket } from "./virtualSocket.ts"
 
 export type Way = "up" | "down"
+type EndOptions = Partial<Omit<VirtualNetwork.EndOptions, "client">>
+type Path = Partial<Pick<VirtualNetwork.Pipe["path"], "latency" | "window" | "bandwidth">>
 
 /** How a connection behaves. */
 export interface Settings {
   /** Default: 1 ms, 64 KiB, no limit of bandwidth. */
-  readonly up?: Partial<Path> | undefined
-  readonly down?: Partial<Path> | undefined
+  readonly up?: Path | undefined
+  readonly down?: Path | undefined
   /** For the proxy's end; its messages have the limit its acceptor or dial says. Default: as `ws` and Node have it. */
-  readonly proxy?: Partial<Omit<EndOptions, "client" | "maxMessage">> | undefined
+  readonly proxy?: Omit<EndOptions, "maxPayload"> | undefined
   /** For the peer's end. */
-  readonly peer?: Partial<Omit<EndOptions, "client">> | undefined
+  readonly peer?: EndOptions | undefined
 }
 
 /** How long until an end finds out that its connection was cut; `Infinity` is never. */
@@ -27,40 +28,40 @@ export interface Detection {
 }
 
 export class Wire {
-  readonly up: Pipe
-  readonly down: Pipe
+  readonly connection: VirtualNetwork.Connection
   /** The end in the proxy. */
-  readonly proxy: VirtualSocket
+  readonly proxy: VirtualNetwork.VirtualWebSocket
   /** The other one. */
-  readonly peer: VirtualSocket
-  readonly #loop: EventLoop
+  readonly peer: VirtualNetwork.VirtualWebSocket
+  readonly #dials: boolean
 
   /** The proxy is the client of its upstreams, and the server of its clients. */
-  constructor(loop: EventLoop, proxyIs: "client" | "server", maxMessage: number, settings: Settings = {}) {
-    const dials = proxyIs === "client"
-    this.#loop = loop
-    this.up = new Pipe(loop, { ...path, ...settings.up }, dials)
-    this.down = new Pipe(loop, { ...path, ...settings.down }, !dials)
-    this.up.answers(this.down)
-    const [out, back] = dials ? [this.up, this.down] : [this.down, this.up]
-    this.proxy = new VirtualSocket(loop, out, back, {
-      ...end,
-      closeTimeout: 10_000, // as `internal/ws.ts` sets it
-      ...settings.proxy,
-      maxMessage,
-      client: dials,
-    })
-    this.peer = new VirtualSocket(loop, back, out, { ...end, ...settings.peer, client: !dials })
+  constructor({ network }: EventLoop, proxyIs: "client" | "server", maxMessage: number, settings: Settings = {}) {
+    // As `internal/ws.ts` sets the time for a goodbye.
+    const proxy = { resets: true, closeTimeout: 10_000, ...settings.proxy, maxPayload: maxMessage }
+    const peer = { resets: true, ...settings.peer }
+    this.#dials = proxyIs === "client"
+    const { acceptor, connection, dialler } = this.#dials
+      ? network.join("proxy", "upstream", { dialler: proxy, acceptor: peer })
+      : network.join("client", "proxy", { dialler: peer, acceptor: proxy })
+    this.connection = connection
+    this.proxy = this.#dials ? dialler : acceptor
+    this.peer = this.#dials ? acceptor : dialler
+    this.up.path = { ...this.up.path, ...settings.up }
+    this.down.path = { ...this.down.path, ...settings.down }
+    for (const end of [dialler, acceptor]) end.on("error", () => {}) // told by its close event
+  }
+
+  get up(): VirtualNetwork.Pipe {
+    return this.connection.up
+  }
+  get down(): VirtualNetwork.Pipe {
+    return this.connection.down
   }
 
   /** Both ways, what has not been read is lost at once, and nothing arrives any more. The ends find out in their own time. */
-  cut({ peer = 0, proxy = 0 }: Detection = {}): void {
-    for (const pipe of [this.up, this.down]) {
-      pipe.freeze()
-      pipe.lose()
-    }
-    if (proxy < Infinity) this.#loop.after(proxy, () => this.proxy.die())
-    if (peer < Infinity) this.#loop.after(peer, () => this.peer.die())
+  cut({ peer, proxy }: Detection = {}): void {
+    this.connection.sever(this.#dials ? { dialler: proxy, acceptor: peer } : { dialler: peer, acceptor: proxy })
   }
 
   /** What is on the way and what is still sent vanishes, for ever, and nobody is told; acknowledgements too. Default: both ways. */
@@ -82,17 +83,7 @@ export class Wire {
     return this.proxy.readyState === 3 && this.peer.readyState === 3
   }
 
-  #pipes(way: Way | undefined): ReadonlyArray<Pipe> {
+  #pipes(way: Way | undefined): ReadonlyArray<VirtualNetwork.Pipe> {
     return way === undefined ? [this.up, this.down] : [this[way]]
   }
-}
-
-const path: Path = { latency: 1, window: 64 * 1024, bandwidth: Infinity }
-const end: EndOptions = {
-  client: false,
-  readAhead: 64 * 1024,
-  maxMessage: 100 * 1024 * 1024,
-  closeTimeout: 30_000,
-  autoPong: true,
-  resets: true,
 }

@@ -4,8 +4,7 @@
 import { Effect, Schema } from "effect"
 import type { CloseInfo, Frame } from "../../src/Transport.ts"
 import * as EventLoop from "./eventLoop.ts"
-import type { Message } from "./frame.ts"
-import { Peer } from "./peer.ts"
+import { type Message, Peer } from "./peer.ts"
 import { transportOf } from "./transportOf.ts"
 import { Wire } from "./wire.ts"
 import { played } from "./simulated.ts"
@@ -77,8 +76,8 @@ export const story = (plan: Plan) =>
     const { down, readAhead, resets, up } = plan
     const settings = { up, down, proxy: { readAhead, resets }, peer: { resets } }
     const wire = new Wire(loop, "server", 10_000, settings)
-    wire.peer.open()
-    wire.proxy.open()
+    wire.peer.open("")
+    wire.proxy.open("")
     wire.proxy.pause()
     const peer = new Peer(wire, { headers: {}, protocol: "" })
     const transport = transportOf(wire.proxy, { headers: {}, protocol: "" }, loop)
@@ -143,7 +142,7 @@ export const story = (plan: Plan) =>
         case "Thaw":
           return wire.thaw(deed.way)
         case "Latency":
-          wire[deed.way].path.latency = deed.latency
+          wire[deed.way].path = { ...wire[deed.way].path, latency: deed.latency }
       }
     }
 
