@@ -12,6 +12,7 @@ import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { chaos } from "./commands/chaos.ts"
 import { checkConfig } from "./commands/checkConfig.ts"
 import { proxy } from "./commands/proxy.ts"
 import { status } from "./commands/status.ts"
@@ -24,12 +25,16 @@ import { version } from "./internal/version.ts"
 /** What people type after `holdfast`. */
 const holdfast = Command.make("holdfast").pipe(
   Command.withDescription("Holdfast keeps connections alive and tells the truth about what may have been lost."),
-  Command.withSubcommands([proxy, up, status, checkConfig]),
+  Command.withSubcommands([proxy, up, chaos, status, checkConfig]),
   Command.withExamples([
     { command: "holdfast up", description: "See it work: an upstream, the proxy and a client that counts" },
     {
       command: "holdfast proxy --upstream ws://127.0.0.1:9000",
       description: "Join clients of port 8080 to an upstream",
+    },
+    {
+      command: "holdfast chaos --upstream 127.0.0.1:5432 --fault latency:delay=200ms",
+      description: "Make the way to any TCP server a bad one",
     },
     { command: "holdfast status", description: "Ask the proxy on this machine how it is" },
     { command: "holdfast check-config proxy --config holdfast.yaml", description: "Check a config file" },

@@ -38,5 +38,6 @@ const document = (table: Table): ReadonlyArray<Documented> =>
 export const programs: Readonly<Record<ProgramName, ReadonlyArray<Documented>>> = {
   proxy: document(tables.proxy),
   up: document(tables.up),
+  chaos: document(tables.chaos),
   status: document(tables.status),
 }

@@ -32,7 +32,7 @@ describe("a command line", () => {
       assert.deepStrictEqual(yield* said(), {
         code: 2,
         out: "",
-        err: "holdfast: expected a command: proxy, up, status or check-config; holdfast --help says more\n",
+        err: "holdfast: expected a command: proxy, up, chaos, status or check-config; holdfast --help says more\n",
       })
     }),
   )
@@ -41,7 +41,7 @@ describe("a command line", () => {
     ["prxy", `unknown command "prxy"; did you mean "proxy"?`],
     [
       "dance",
-      `unknown command "dance"; expected a command: proxy, up, status or check-config; holdfast --help says more`,
+      `unknown command "dance"; expected a command: proxy, up, chaos, status or check-config; holdfast --help says more`,
     ],
     ["proxy", `--upstream is required: ${upstream}; HOLDFAST_UPSTREAM and the config file can give it too`],
     ["proxy --upstream http://a", `--upstream: ${upstream}, got "http://a"`],
@@ -85,9 +85,29 @@ describe("a command line", () => {
       "--admin-token-file: needs --admin HOST:PORT, got off",
     ],
     ["up --admin off --admin-token-file /none", "--admin-token-file: needs --admin HOST:PORT, got off"],
-    ["check-config", "expected proxy, up or status after holdfast check-config"],
-    ["check-config gateway --config a", `expected proxy, up or status after holdfast check-config, got "gateway"`],
+    ["check-config", "expected proxy, up, chaos or status after holdfast check-config"],
+    [
+      "check-config gateway --config a",
+      `expected proxy, up, chaos or status after holdfast check-config, got "gateway"`,
+    ],
     ["check-config proxy", "--config is required"],
+    [
+      "chaos",
+      "--upstream is required: expected HOST:PORT such as 127.0.0.1:9000; HOLDFAST_UPSTREAM and the config file can give it too",
+    ],
+    ["chaos --upstream a:1", "--plan, --fault, --api or --record is required: nothing would ever go wrong"],
+    ["chaos --upstream a:0 --fault reset", `--upstream: expected HOST:PORT such as 127.0.0.1:9000, got "a:0"`],
+    ["chaos --upstream a:1 --fault reset --plan b", "--fault: needs no --plan beside it, got both"],
+    [
+      "chaos --upstream a:1 --fault latency",
+      "--fault: latency.delay: expected a time such as 250ms, 10s or 5m, which is missing",
+    ],
+    ["chaos --upstream a:1 --plan /none.json", "--plan: /none.json cannot be read: no such file"],
+    [
+      "chaos --upstream a:1 --api 0.0.0.0:1",
+      "--api: expected an address of this machine, got 0.0.0.0:1: the API asks nobody who they are",
+    ],
+
     ["check-config proxy --config /none.yaml", "config /none.yaml: cannot be read: no such file"],
     ["proxy --upstream ws://a --tls-cert /none.pem --tls-key k", "--tls-cert: cannot read /none.pem: no such file"],
   ] as const) {

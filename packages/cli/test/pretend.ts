@@ -29,6 +29,7 @@ export const pretend = (
     out: (text: string) => void (written.out += text),
     err: (text: string) => void (written.err += text),
     live: (line: string) => void written.live.push(line),
+    keys: () => Effect.succeed(false),
     signals: () => Effect.succeed({ stop: Effect.never, hangUp: Effect.never }),
   } satisfies Process.Shape
   const readFileString = (path: string) =>

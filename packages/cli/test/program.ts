@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url"
 import { Effect, type Scope } from "effect"
 import { vi } from "vitest"
 
-const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+/** The program, to be run from source. */
+export const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
 const deadline = "10 seconds"
 
 // Longer than any one wait, so that the wait says what is missing.

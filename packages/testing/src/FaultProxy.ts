@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as Fault from "./Fault.ts"
 import * as FaultPlan from "./FaultPlan.ts"
 import * as Address from "./internal/address.ts"
+import { hits, parts, type Route } from "./internal/networkWeather.ts"
 import { alarms } from "./internal/alarm.ts"
 import { Connections, type Order } from "./internal/proxyConnections.ts"
 import * as Port from "./internal/proxyPort.ts"
@@ -87,6 +88,8 @@ export interface Options {
   readonly seed?: number | undefined
   /** Lets others than this machine in, if `listen` does. Default `false`. */
   readonly anywhere?: boolean | undefined
+  /** Hears of every fault that begins, by `inject` or from a plan; what it answers with hears of its end. Plain. */
+  readonly onFault?: ((fault: Fault.Fault) => () => void) | undefined
 }
 
 /**
@@ -99,7 +102,7 @@ export interface Options {
  * | | |
  * | --- | --- |
  * | message | what one read of a socket gave, 64 KiB at most; programs that wait for answers have one message in a read |
- * | `connect:3` | the third connection to the upstream is open, and nothing has passed |
+ * | `connect:3`, `message:10` | the third connection to the upstream is open, and nothing has passed; the tenth message has passed |
  * | `bandwidth` | of each connection, each way |
  * | `reset`, `cutAt` | bytes count from the start of the fault, or of the connection, and each way for itself |
  * | `partition` | the kernel accepts connections, but they do not reach the upstream before it is over |
@@ -119,8 +122,8 @@ export const make = Effect.fnUntraced(function* (
       new InvalidAddress({ address: Address.format(listen), expected: "an address of this machine" }),
     )
   }
-  const hosts = options.link === undefined ? undefined : hostsOf(options.link)
-  const connections = new Connections(upstream, yield* alarms, hosts)
+  const route = options.link === undefined ? undefined : routeOf(options.link)
+  const connections = new Connections(upstream, yield* alarms, route)
   yield* Effect.addFinalizer(() => Effect.sync(() => connections.end()))
   const { address, shut } = yield* Port.open(listen, (client, hear) => connections.accept(client, hear)).pipe(
     Effect.mapError(
@@ -132,8 +135,8 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       if (order.fault._tag === "refuse") yield* shut
       yield* Effect.acquireRelease(
-        Effect.sync(() => connections.begin(order)),
-        (end) => Effect.sync(end),
+        Effect.sync(() => [connections.begin(order), options.onFault?.(order.fault)]),
+        (ends) => Effect.sync(() => ends.forEach((end) => end?.())),
       )
     })
   let injected = 0
@@ -142,7 +145,7 @@ export const make = Effect.fnUntraced(function* (
     yield* begin({ fault, on: "*", seed: options.seed ?? 0, number: injected++, toxicity })
   })
   const play = Effect.fnUntraced(function* ({ faults, healAt, seed }: FaultPlan.FaultPlan) {
-    const ours = faults.filter(({ on }) => isHit(on, hosts))
+    const ours = faults.filter((entry) => route === undefined || isHit(entry, route))
     yield* supported(ours.map(({ fault }) => fault))
     const one = (entry: FaultPlan.Entry, number: number) =>
       Effect.gen(function* () {
@@ -194,15 +197,10 @@ const supported = (faults: ReadonlyArray<Fault.Fault>) => {
   return other === undefined ? Effect.void : failed(new Unsupported({ kind: other._tag }))
 }
 
-type Hosts = readonly [string, string]
-
-const hostsOf = (link: string): Hosts => {
-  const [dialler = link, accepter = link] = link.split("-")
-  return [dialler, accepter]
+const routeOf = (link: string): Route => {
+  const [from = link, to = link] = link.split("-")
+  return { from, to }
 }
 
-const isHit = (on: string, hosts: Hosts | undefined): boolean => {
-  if (hosts === undefined || on === "*") return true
-  const [a, b] = hosts
-  return on === a || on === b || on === `${a}-${b}` || on === `${b}-${a}`
-}
+const isHit = ({ fault, on }: FaultPlan.Entry, route: Route): boolean =>
+  fault._tag === "partition" ? parts(fault, on, route) : hits(on, route)

@@ -7,8 +7,10 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { explainProxy, explainStatus, explainUp } from "../internal/explain.ts"
+import { explainChaos } from "../internal/explainChaos.ts"
 import * as Process from "../internal/process.ts"
 import { resolve } from "../internal/resolve.ts"
+import * as Chaos from "./chaos.ts"
 import * as Proxy from "./proxy.ts"
 import * as Up from "./up.ts"
 
@@ -16,7 +18,7 @@ import * as Up from "./up.ts"
 export const checkConfig = Command.make(
   "check-config",
   {
-    program: Argument.Literals("program", ["proxy", "up", "status"]).pipe(
+    program: Argument.Literals("program", ["proxy", "up", "chaos", "status"]).pipe(
       Argument.withDescription("The program that the file is for"),
     ),
     config: Flag.String("config").pipe(Flag.withMetavar("FILE"), Flag.withDescription("The file (required)")),
@@ -28,6 +30,8 @@ export const checkConfig = Command.make(
         return out(explainProxy(yield* Proxy.settingsOf({ config })))
       case "up":
         return out(explainUp(yield* Up.settingsOf({ config })))
+      case "chaos":
+        return out(explainChaos(yield* Chaos.settingsOf({ config })))
       case "status":
         return out(explainStatus(yield* resolve("status", { config })))
     }

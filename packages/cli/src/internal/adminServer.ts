@@ -1,5 +1,5 @@
 /**
- * Platform file: the admin listener, an HTTP server of its own with the dashboard on it.
+ * Platform file: HTTP servers of their own: the admin listener with the dashboard on it, and plain ones with other routes.
  */
 import * as Http from "node:http"
 import * as Https from "node:https"
@@ -56,14 +56,31 @@ const open = Effect.fnUntraced(function* (options: Options, { host, port }: Addr
   const { build, tls, token } = options
   const server = yield* attempt(() => (tls === undefined ? Http.createServer() : Https.createServer(certificate(tls))))
   const hosts = isLoopback(options.at) ? [] : "any"
-  const app = HttpRouter.serve(Dashboard.layer({ token, hosts, build }), {
-    disableListenLog: true,
-    disableLogger: true,
-  })
+  yield* serve(server, { host, port }, Dashboard.layer({ token, hosts, build }))
+  return server
+})
+
+/** Serves these routes over plain HTTP until the scope closes; the answer is where. */
+export const listenPlain = Effect.fnUntraced(function* (
+  at: Address,
+  routes: Layer.Layer<never, never, HttpRouter.HttpRouter>,
+): Effect.fn.Return<string, RunError, Scope.Scope> {
+  const server = yield* attempt(() => Http.createServer()).pipe(
+    Effect.tap((server) => serve(server, at, routes)),
+    Effect.mapError(runError(at)),
+  )
+  return `http://${boundAddress(server)}`
+})
+
+const serve = Effect.fnUntraced(function* (
+  server: Http.Server,
+  { host, port }: Address,
+  routes: Layer.Layer<never, never, HttpRouter.HttpRouter>,
+) {
+  const app = HttpRouter.serve(routes, { disableListenLog: true, disableLogger: true })
   const node = NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: "1 second" })
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => closeSoon(scope, server))
   yield* Layer.buildWithScope(Layer.provide(app, node), scope)
-  return server
 })
 
 const attempt = <A>(make: () => A): Effect.Effect<A, HttpServerError.ServeError> =>

@@ -55,6 +55,24 @@ const problemOfMemory = ({ sources, values }: Resolved<typeof Tables.proxy>): Us
   return new UsageError({ message: `${sources[flag].where}: expected ${expected}, got ${Bytes.format(got)}` })
 }
 
+/** What is wrong with those of the fault proxy, or nothing. */
+export const problemOfChaos = (settings: Resolved<typeof Tables.chaos>): UsageError | undefined => {
+  const { sources, values } = settings
+  const { api, fault, plan, record } = values
+  if (plan !== undefined && fault !== undefined) {
+    return new UsageError({ message: `${sources.fault.where}: needs no --plan beside it, got both` })
+  }
+  if (plan === undefined && fault === undefined && api === undefined && record === undefined) {
+    const message = "--plan, --fault, --api or --record is required: nothing would ever go wrong"
+    return new UsageError({ message })
+  }
+  if (api !== undefined && !isLoopback(api)) {
+    const message = `${sources.api.where}: expected an address of this machine, got ${formatAddress(api)}: the API asks nobody who they are`
+    return new UsageError({ message })
+  }
+  return problemOfAdmin(settings)
+}
+
 /** What is wrong with an admin listener, or nothing. */
 export const problemOfAdmin = ({
   sources,

@@ -88,7 +88,8 @@ export const explainStatus = (settings: Resolved<typeof Tables.status>): string 
   )
 }
 
-const explainAdmin = (
+/** Where the admin listener is, and who may ask it. */
+export const explainAdmin = (
   settings: Resolved<Pick<typeof Tables.proxy, "admin" | "admin-token-file" | "log-level">> & {
     readonly values: { readonly "tls-cert"?: string | undefined }
   },
@@ -120,7 +121,8 @@ const explainStop = (
   )
 }
 
-const explainLog = (settings: Resolved<Pick<typeof Tables.proxy, "log-level" | "log-format">>): string => {
+/** Where the log goes. */
+export const explainLog = (settings: Resolved<Pick<typeof Tables.proxy, "log-level" | "log-format">>): string => {
   const { "log-format": format, "log-level": level } = settings.values
   const from = sourcesOf(settings)
   if (level === "none") return `Nothing is logged${from("log-level")}.`

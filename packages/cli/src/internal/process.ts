@@ -34,6 +34,8 @@ export interface Shape {
   readonly err: (text: string) => void
   /** Shows one line below everything else on a terminal, instead of the one before; empty removes it. */
   readonly live: (line: string) => void
+  /** Hears single keys of a terminal until the scope closes; `false` without one. Ctrl-C stays a signal. */
+  readonly keys: (heard: (key: string) => void) => Effect.Effect<boolean, never, Scope.Scope>
   /** Hears signals until the scope closes. */
   readonly signals: (options: { readonly hangUp: boolean }) => Effect.Effect<Signals, never, Scope.Scope>
 }
@@ -70,9 +72,27 @@ const real = (): Shape => {
       line = next.slice(0, (process.stderr.columns || 80) - 1) // a wrapped line could not be rewritten
       process.stderr.write(`${clear}${line}`)
     },
+    keys,
     signals,
   }
 }
+
+const keys = Effect.fnUntraced(function* (heard: (key: string) => void) {
+  const { stdin } = process
+  if (!stdin.isTTY) return false
+  const onData = (data: Buffer) => {
+    for (const key of data.toString()) {
+      // In raw mode the terminal does not make a signal of it.
+      if (key === "\u0003") process.kill(process.pid, "SIGINT")
+      else heard(key)
+    }
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() => stdin.setRawMode(true).on("data", onData).resume()),
+    () => Effect.sync(() => stdin.off("data", onData).setRawMode(false).pause()),
+  )
+  return true
+})
 
 /** The same signal again within so many milliseconds is its echo. */
 const echo = 100

@@ -169,6 +169,37 @@ export const up = {
   ...shared,
 }
 
+/** `holdfast chaos`. */
+export const chaos = {
+  upstream: required(Values.server, { metavar: "HOST:PORT", description: "where clients end up: a TCP server" }),
+  listen: setting(Values.address, "127.0.0.1:0", {
+    metavar: "HOST:PORT",
+    description: "where clients come in; port 0 takes a free one",
+  }),
+  plan: optional(Values.path, {
+    metavar: "FILE",
+    description: "faults and their times as JSON; played once, from the start",
+  }),
+  fault: optional(Values.text, {
+    metavar: "FAULTS",
+    description: "the same in short, until the end: latency:delay=200ms;reset:after=64KiB,at=5s",
+  }),
+  api: optional(Values.address, {
+    metavar: "HOST:PORT",
+    description: "speak the HTTP API of Toxiproxy here, on loopback only",
+  }),
+  record: optional(Values.path, {
+    metavar: "FILE",
+    description: "write what goes wrong, by keys and by the API too, as a plan that plays it again",
+  }),
+  admin: setting(Values.addressOrOff, "off", {
+    metavar: "HOST:PORT|off",
+    description: "metrics, health and API; port 0 takes a free one",
+  }),
+  "admin-token-file": adminToken,
+  ...shared,
+}
+
 /** `holdfast status`. */
 export const status = {
   admin: setting(Values.adminUrl, "http://127.0.0.1:9464", {
@@ -182,7 +213,7 @@ export const status = {
 }
 
 /** All tables by program. */
-export const tables = { proxy, up, status }
+export const tables = { proxy, up, chaos, status }
 
 /** The name of a program. */
 export type ProgramName = keyof typeof tables

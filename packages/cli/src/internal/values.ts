@@ -106,6 +106,14 @@ export const path: Kind<string> = kind({
   write: (text) => text,
 })
 
+/** Text that means something to somebody else. */
+export const text: Kind<string> = kind({
+  expected: "text",
+  type: Schema.String,
+  read: (raw) => (typeof raw === "string" && raw !== "" ? raw : undefined),
+  write: (text) => text,
+})
+
 /** A host and a port. */
 export interface Address {
   readonly host: string
@@ -117,6 +125,17 @@ export const address: Kind<Address> = kind({
   expected: "HOST:PORT such as 127.0.0.1:8080; port 0 takes a free one",
   type: Schema.Struct({ host: Schema.String, port: Schema.Int }),
   read: parseAddress,
+  write: formatAddress,
+})
+
+/** Whom to dial. */
+export const server: Kind<Address> = kind({
+  expected: "HOST:PORT such as 127.0.0.1:9000",
+  type: Schema.Struct({ host: Schema.String, port: Schema.Int }),
+  read: (raw) => {
+    const found = parseAddress(raw)
+    return found?.port === 0 ? undefined : found
+  },
   write: formatAddress,
 })
 

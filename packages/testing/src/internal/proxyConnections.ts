@@ -31,7 +31,7 @@ interface Active {
 export class Connections {
   readonly #upstream: Address
   readonly #alarm: () => Alarm
-  readonly #hosts: Toxics.Around["hosts"]
+  readonly #route: Toxics.Around["route"]
   readonly #pairs = new Set<Pair>()
   readonly #active = new Set<Active>()
   readonly #counts = { connect: 0, message: 0 }
@@ -42,10 +42,10 @@ export class Connections {
   }>()
   #accepted = 0
 
-  constructor(upstream: Address, alarm: () => Alarm, hosts: Toxics.Around["hosts"]) {
+  constructor(upstream: Address, alarm: () => Alarm, route: Toxics.Around["route"]) {
     this.#upstream = upstream
     this.#alarm = alarm
-    this.#hosts = hosts
+    this.#route = route
   }
 
   get open(): number {
@@ -68,7 +68,7 @@ export class Connections {
 
   /** The fault begins; the answer ends it. It must be one that can happen here. */
   begin({ fault, number, on, seed, toxicity }: Order): () => void {
-    const begin = Toxics.meaning(fault, { hosts: this.#hosts, on })!
+    const begin = Toxics.meaning(fault, { route: this.#route, on })!
     const active: Active = {
       begin: (pair) => {
         const chance = streamOf(seed, number, pair.number)

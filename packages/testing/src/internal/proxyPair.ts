@@ -12,7 +12,7 @@ export interface Surroundings {
   readonly dial: (dialled: Dialled) => { readonly end: End; readonly hear: (ear: Ear) => void }
   /** Both ends are there, and nothing has passed. */
   readonly opened: () => void
-  /** A read came, and has not been looked at. */
+  /** A read came, and is on its way. */
   readonly message: () => void
   /** Both ends are gone. */
   readonly over: (pair: Pair) => void
@@ -50,8 +50,8 @@ export class Pair {
     this.down = new Lane(upstream, client, around.alarm())
     hear({
       read: (bytes) => {
-        around.message()
         this.up.heard(bytes)
+        around.message()
       },
       finished: () => {
         if (this.#upstreamGone && this.#state !== "waiting") client.finish()
@@ -143,8 +143,8 @@ export class Pair {
     this.#upstream = end
     hear({
       read: (bytes) => {
-        this.#around.message()
         this.down.heard(bytes)
+        this.#around.message()
       },
       finished: () => {
         if (this.#clientGone) end.finish()

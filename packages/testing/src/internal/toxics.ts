@@ -6,7 +6,8 @@ import type { Chance } from "./chance.ts"
 import * as Gates from "./toxicGates.ts"
 import type { Toxic } from "./proxyLane.ts"
 import type { Pair, Way } from "./proxyPair.ts"
-import * as Spread from "./spread.ts"
+import { spread } from "./networkSpread.ts"
+import { parts, type Route, waysOf } from "./networkWeather.ts"
 
 /** Begins for one connection; the answer is its end. */
 export type Begin = (pair: Pair, chance: Chance) => () => void
@@ -23,8 +24,8 @@ export const kinds = (): ReadonlyArray<Fault.Kind> => Fault.all.filter((kind) =>
 
 /** Whom it hits. */
 export interface Around {
-  /** The hosts of this link, whoever dials first; unknown when nobody named them. */
-  readonly hosts: readonly [string, string] | undefined
+  /** The link it is; unknown when nobody named it. */
+  readonly route: Route | undefined
   /** What the plan says it hits. */
   readonly on: string
 }
@@ -35,8 +36,8 @@ type Table = { readonly [K in Fault.Kind]?: (fault: Of<K>, around: Around) => Be
 const table: Table = {
   latency: ({ delay, dir, dist, jitter = "0ms" }) =>
     each(dir, (_, chance) => {
-      const draw = Spread.make({ delay: Fault.toMillis(delay), jitter: Fault.toMillis(jitter), dist }, chance)
-      return { late: draw }
+      const [least, more] = [Fault.toMillis(delay), Fault.toMillis(jitter)]
+      return { late: () => least + (more > 0 ? more * spread(dist, double(chance), double(chance)) : 0) }
     }),
   bandwidth: ({ burst = "0B", bytesPerSec, dir }) =>
     each(dir, () => ({ gate: Gates.bandwidth(Fault.toBytes(bytesPerSec), Fault.toBytes(burst)) })),
@@ -81,8 +82,9 @@ const table: Table = {
       ? behind(bytes ?? "0B", dir, (pair, way) => pair.cut(way))
       : each(dir, (pair, _, way) => ({ counts: upTo(frame, "last"), end: () => pair.cut(way) })),
   refuse: () => once(() => {}),
-  partition: ({ dir, groups, hold = false }, { hosts }) => {
-    if (groups !== undefined && hosts !== undefined && !parted(groups, hosts)) return once(() => {})
+  partition: (fault, { on, route }) => {
+    const { dir, hold = false } = fault
+    if (route !== undefined && !parts(fault, on, route)) return once(() => {})
     const apart = hold ? each(dir, () => ({ holds: true })) : swallowing(dir, false)
     return (pair, chance) => {
       const release = pair.wait()
@@ -93,8 +95,8 @@ const table: Table = {
       }
     }
   },
-  stall: (_, { hosts, on }) => {
-    const dir = hosts?.[0] === on ? "down" : hosts?.[1] === on ? "up" : "both"
+  stall: (_, { on, route }) => {
+    const dir = route?.from === on ? "down" : route?.to === on ? "up" : "both"
     return each(dir, () => ({ holds: true }))
   },
 }
@@ -108,7 +110,7 @@ const once =
 
 /** A toxic of its own for each direction. */
 const each =
-  (dir: Fault.Direction = "both", make: (pair: Pair, chance: Chance, way: Way) => Toxic): Begin =>
+  (dir: Fault.Direction | undefined, make: (pair: Pair, chance: Chance, way: Way) => Toxic): Begin =>
   (pair, chance) => {
     const added = waysOf(dir).map((way) => {
       const toxic = make(pair, chance, way)
@@ -142,8 +144,6 @@ const behind = (size: Fault.Size, dir: Fault.Direction | undefined, end: (pair: 
   return each(dir, (pair, _, way) => ({ gate: Gates.limit(bytes, () => end(pair, way)) }))
 }
 
-const waysOf = (dir: Fault.Direction = "both"): ReadonlyArray<Way> => (dir === "both" ? ["up", "down"] : [dir])
-
 const upTo = (nth: number, last: "last" | "drop") => {
   let count = 0
   return () => (++count < nth ? "pass" : count === nth ? last : "drop")
@@ -151,10 +151,7 @@ const upTo = (nth: number, last: "last" | "drop") => {
 
 const isTime = (after: Fault.Time | Fault.Size): after is Fault.Time => /[smh]$/.test(after)
 
-const parted = (groups: ReadonlyArray<ReadonlyArray<string>>, [a, b]: readonly [string, string]): boolean => {
-  const groupOf = (host: string) => groups.findIndex((group) => group.includes(host))
-  return groupOf(a) >= 0 && groupOf(b) >= 0 && groupOf(a) !== groupOf(b)
-}
+const double = (chance: Chance): number => chance() / 2 ** 32
 
 // Another value of one bit, so that a byte that is hit is never the same.
 const flipped = (bytes: Uint8Array, p: number, chance: Chance): Uint8Array => {
@@ -168,4 +165,4 @@ const flipped = (bytes: Uint8Array, p: number, chance: Chance): Uint8Array => {
 
 // How many bytes stay as they are until the next one is hit: one draw for each hit, not for each byte.
 const gap = (p: number, chance: Chance): number =>
-  p >= 1 ? 0 : p <= 0 ? Infinity : Math.floor(Math.log(1 - chance() / 2 ** 32) / Math.log(1 - p))
+  p >= 1 ? 0 : p <= 0 ? Infinity : Math.floor(Math.log(1 - double(chance)) / Math.log(1 - p))
