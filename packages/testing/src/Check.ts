@@ -85,7 +85,13 @@ export const bounded = (limits: {
 export const recovers = (options: { readonly within: Duration.Input }): Check =>
   rule(`recovers within ${text(options.within)}`, (rows) => Progress.unrecovered(rows, millis(options.within)))
 
-/** At the end no fiber and no connection is left; a timer is a fiber that sleeps. */
+/**
+ * At the end no fiber and no connection is left; a timer is a fiber that sleeps.
+ *
+ * **Details**
+ *
+ * An end of a connection whose other end has closed in the last five seconds counts as closed: it may not have heard of it.
+ */
 export const quiet: Check = rule("quiet at the end", Progress.left)
 
 /** So many of the attempts at `op`, 0.99 of them by default, succeed within this virtual time. */

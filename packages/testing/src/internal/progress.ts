@@ -30,14 +30,24 @@ export const unrecovered = (rows: ReadonlyArray<Row>, within: number): ReadonlyA
 /** Fibers and connections that were left when everything had ended. */
 export const left = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> => {
   const open = new Map<string, Row>()
+  const closed = new Map<string, number>()
   for (const row of rows) {
     if (row.kind !== "net") continue
     const end = JSON.stringify([row.host, row.key])
     if (row.op === "connect") open.set(end, row)
-    if (row.op === "close") open.delete(end)
+    if (row.op !== "close") continue
+    open.delete(end)
+    closed.set(row.key, row.at)
   }
-  return [...open.values(), ...rows.filter((row) => row.kind === "state" && row.op === "left")]
+  const limit = (rows.at(-1)?.at ?? 0) - parting
+  return [
+    ...[...open.values()].filter(({ key }) => !((closed.get(key) ?? -Infinity) >= limit)),
+    ...rows.filter((row) => row.kind === "state" && row.op === "left"),
+  ]
 }
+
+// The run ends with its program: who was told goodbye at the last moment, in milliseconds, cannot have heard of it.
+const parting = 5000
 
 /** Attempts that took longer than allowed, if more than the allowed part of them did. */
 export const slow = (
