@@ -28,7 +28,7 @@ describe("it.sim", { timeout: 60_000 }, () => {
       const [, files] = /written: (.*)/.exec(said)!
       const [plan, history, picture] = files!.split(", ").map((file) => readFileSync(file, "utf8"))
       assert.deepInclude(JSON.parse(plan!), { faults: [] })
-      assert.strictEqual(history!.trimEnd().split("\n").length, 2)
+      assert.strictEqual(history!.trimEnd().split("\n").length, 3)
       assert.match(picture!, /^<svg /)
 
       const [, replay, file, pattern] = /again: HOLDFAST_REPLAY='(.*)' npx vitest run (\S+) -t "(.*)"/.exec(said)!

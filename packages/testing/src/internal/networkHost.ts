@@ -129,23 +129,30 @@ export class Host implements Machine {
       }
     })
 
-  /** Runs it here as long as this life lasts. */
-  fork<R>(context: Context.Context<R>, effect: Effect.Effect<unknown, never, R>): void {
+  /** Runs it here as long as this life lasts, at most. */
+  fork<R>(context: Context.Context<R>, effect: Effect.Effect<unknown, never, R>): Fiber.Fiber<unknown> {
     const life = this.#life
     const fiber = Effect.runForkWith(this.#context(life, context))(effect)
     life.fibers.add(fiber)
     fiber.addObserver(() => life.fibers.delete(fiber))
+    return fiber
   }
 
   #live<A, E, R>(life: Life, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.gen({ self: this }, function* (this: Host) {
         const outer = yield* Effect.context<R>()
-        const context = this.#scoped(life, this.#context(life, outer))
-        const fiber = yield* Effect.forkDetach(restore(Effect.provideContext(effect, context)))
+        // A scope of its own: what the program acquires must not outlive this life.
+        const parent = Context.getOrUndefined(outer, Scope.Scope)
+        const scope = parent === undefined ? undefined : Scope.forkUnsafe(parent)
+        const context = this.#context(life, outer)
+        const own = scope === undefined ? context : Context.add(context, Scope.Scope, scope)
+        const fiber = yield* Effect.forkDetach(restore(Effect.provideContext(effect, own)))
         life.fibers.add(fiber)
         const exit = yield* restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber)))
         life.fibers.delete(fiber)
+        if (scope !== undefined && life.over) yield* Scope.close(scope, exit)
+        else if (scope !== undefined) life.scopes.add(scope)
         return yield* exit
       }),
     )
@@ -157,14 +164,6 @@ export class Host implements Machine {
       Context.add(Layer.CurrentMemoMap, life.memo),
       Context.add(Here, this.name),
     )
-  }
-  // A scope of its own: what the program acquires must not outlive this life.
-  #scoped<R>(life: Life, context: Context.Context<R>): Context.Context<R> {
-    const parent = Context.getOrUndefined(context, Scope.Scope)
-    if (parent === undefined) return context
-    const scope = Scope.forkUnsafe(parent)
-    life.scopes.add(scope)
-    return Context.add(context, Scope.Scope, scope)
   }
   #started(): Effect.Effect<void> {
     return Effect.callback((resume) => {

@@ -3,6 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
@@ -97,14 +98,16 @@ const faceOf = (world: World, host: Host): Face => {
     onWebSocket: (port, handler) => onUpgrade(port, (upgrade) => handler(upgrade.accept(), upgrade.headers, upgrade)),
     socket: (address) => socketOf(opened(() => dialStream(address))),
     onSocket: <R>(port: number, handler: (socket: Socket.Socket) => Effect.Effect<unknown, Socket.SocketError, R>) =>
-      Effect.flatMap(Effect.context<Exclude<R, Scope.Scope>>(), (context) =>
-        listening(host, port, "bytes", ({ down, up }) => {
+      Effect.gen(function* () {
+        const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
+        const serving = yield* FiberSet.make()
+        yield* listening(host, port, "bytes", ({ down, up }) => {
           const stream = new VirtualStream(host, down, up)
-          const socket = socketOf(Effect.succeed(stream))
-          stream.onConnected = () => host.fork(context, served(world, Effect.scoped(handler(socket)), stream))
+          const handled = Effect.scoped(handler(socketOf(Effect.succeed(stream))))
+          stream.onConnected = () => FiberSet.addUnsafe(serving, host.fork(context, served(world, handled, stream)))
           return stream
-        }),
-      ),
+        })
+      }),
     wire: (address) => dialWire(world, host, address),
     onWire: (port, handler) =>
       listening(host, port, "messages", (connection) => {

@@ -92,6 +92,7 @@ export class VirtualWebSocket extends Events implements End {
   #frameEnd = 0
   #discarded = 0
   #pongs = 0
+  #answered = false
   #deaf = false
   #mute = false
   #failed = false
@@ -344,6 +345,7 @@ export class VirtualWebSocket extends Events implements End {
     switch (frame._tag) {
       case "Request":
       case "Response":
+        this.#answered = true
         return void this.emit("head", frame)
       case "Message":
         if (frame.message.data.byteLength > this.options.maxPayload)
@@ -413,7 +415,7 @@ export class VirtualWebSocket extends Events implements End {
   }
   #ended(): void {
     this.#finRead = true
-    if (this.readyState === CONNECTING && this.options.client) return this.fail(hangUp())
+    if (this.readyState === CONNECTING && this.options.client && !this.#answered) return this.fail(hangUp())
     if (this.readyState !== CLOSED) this.readyState = CLOSING
     this.#fin()
     this.#parted()

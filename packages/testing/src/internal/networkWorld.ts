@@ -213,6 +213,7 @@ export class World {
 
   #made(target: Host, connection: Connection, acceptor: End): void {
     connection.acceptor = acceptor
+    connection.up.path = connection.down.path = this.#pathOf(connection)
     acceptor.trace = this.#trace(connection, acceptor, target)
     target.ends.add(acceptor)
     for (const way of ways) connection.pipe(way).passed = () => this.onMessage(connection)

@@ -43,7 +43,8 @@ const earlier = (entry: Entry): ReadonlyArray<Entry> => {
   if (count !== undefined) {
     const n = Number(count)
     const before = [1, Math.ceil(n / 2), n - 1].filter((one) => one >= 1 && one < n)
-    return before.map((one) => ({ ...entry, at: `${event as "connect" | "message"}:${one}` }))
+    const start: Entry = { ...entry, at: "0ms" }
+    return [start, ...before.map((one): Entry => ({ ...entry, at: `${event as "connect" | "message"}:${one}` }))]
   }
   const at = Readable.millis(entry.at)
   return [0, round(at / 2), Math.floor(at / 1000) * 1000, Math.floor(at / 100) * 100, round(at - 100)]
@@ -65,14 +66,15 @@ const merged = (faults: ReadonlyArray<Entry>): ReadonlyArray<ReadonlyArray<Entry
     }),
   )
 
-// As soon as the last fault is over, if that can be told.
+// As soon as the last fault is over, as far as that can be told.
 const sooner = ({ faults, healAt }: FaultPlan): ReadonlyArray<Fault.Time> => {
-  const ends = faults.map(({ at, for: time }) =>
-    at.includes(":") || time === undefined ? Number.NaN : Readable.millis(at) + Readable.millis(time),
-  )
-  const end = Math.max(0, ...ends)
   const now = Readable.millis(healAt)
-  return end < now ? [Readable.time(end)] : []
+  const ends = faults.map(({ at, for: time }) => {
+    const start = at.includes(":") ? 0 : Readable.millis(at)
+    return time === undefined ? Math.max(start, now - 100) : start + Readable.millis(time)
+  })
+  const end = Math.max(0, ...ends)
+  return [end, Math.max(end, round(now / 2))].filter(below(now)).map(Readable.time)
 }
 
 // Optional keys go first: with its defaults a fault is easier to read. Then another kind does, one that everybody understands.
