@@ -8,14 +8,17 @@ import { assert, describe, it } from "@effect/vitest"
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 const fixture = fileURLToPath(new URL("fixture", import.meta.url))
 
-/** Runs the tests of the fixture, as a person does, and says what they printed without colours. */
-const vitest = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) => {
-  const command = join(root, "node_modules/vitest/vitest.mjs")
-  const clean = { HOLDFAST_SEED: "", HOLDFAST_RUNS: "", HOLDFAST_TIME: "", HOLDFAST_REPLAY: "", NO_COLOR: "1", CI: "1" }
-  const options = { cwd: fixture, env: { ...process.env, ...clean, ...env }, timeout: 30_000 }
-  const { stderr, stdout } = spawnSync(process.execPath, [command, "run", ...args], options)
+/** Runs the tests of the fixture, as a person does, and says what was printed without colours. */
+const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
+  const clean = { HOLDFAST_SEED: "", HOLDFAST_RUNS: "", HOLDFAST_TIME: "", HOLDFAST_REPLAY: "", HOLDFAST_FAILURES: "" }
+  const settings = { ...clean, NO_COLOR: "1", CI: "1" }
+  const options = { cwd: fixture, env: { ...process.env, ...settings, ...env }, timeout: 30_000 }
+  const { stderr, stdout } = spawnSync(process.execPath, args, options)
   return `${stdout}${stderr}`
 }
+
+const vitest = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
+  run([join(root, "node_modules/vitest/vitest.mjs"), "run", ...args], env)
 
 describe("it.sim", { timeout: 60_000 }, () => {
   it("fails with the smallest plan, its files, and one line that runs it again", () => {
@@ -38,5 +41,14 @@ describe("it.sim", { timeout: 60_000 }, () => {
     } finally {
       rmSync(folder, { recursive: true })
     }
+  })
+})
+
+describe("Sim.assert", { timeout: 30_000 }, () => {
+  it("fails a test of node:test with the plan and the line that runs it again", () => {
+    const said = run(["--conditions=source", "--test", "nodeTest.ts"])
+    assert.match(said, /pass 1\n[\s\S]*fail 1\n/, said)
+    assert.match(said, /run 1 of this exploration fails/)
+    assert.match(said, /again: HOLDFAST_REPLAY='\{"version":"[^']*"plan":\{"seed":7,[^']*\}' the command of this test/)
   })
 })
