@@ -59,7 +59,7 @@ const table: Table = {
   slowClose: ({ delay }) => each("both", () => ({ lateEnd: Fault.toMillis(delay) })),
   blackhole: ({ dir, keepOpen = false }) => swallowing(dir, keepOpen),
   corrupt: ({ dir, p = 0.001 }) => each(dir, (_, chance) => ({ change: (bytes) => flipped(bytes, p, chance) })),
-  lostAck: ({ nth }) => each("down", (pair) => ({ counts: upTo(nth, "drop"), end: () => pair.cut("down") })),
+  lostAck: ({ nth }) => each("down", (pair) => ({ counts: upTo(nth, "drop"), end: () => pair.reset() })),
   reset: ({ after, dir }) => {
     if (after === undefined) return once((pair) => pair.reset())
     if (isTime(after)) return (pair) => pair.later(Fault.toMillis(after), () => pair.reset())

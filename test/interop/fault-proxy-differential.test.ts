@@ -1,0 +1,73 @@
+/**
+ * One plan, two worlds: a program that was written once has the same kind of story to tell in the simulator and through a fault proxy on
+ * real sockets. Kinds, not milliseconds: what is slow here takes 300 ms or more, what is not has 250.
+ */
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import { describe, it } from "@effect/vitest"
+import { type Fault, FaultPlan, Sim, VirtualNetwork } from "@holdfast/testing"
+import * as FaultProxy from "@holdfast/testing/FaultProxy"
+import { Effect, Result } from "effect"
+import { answer, ask, questions, type Story } from "./kit/story.ts"
+
+const simulated = (plan: FaultPlan.FaultPlan): Effect.Effect<Story> => {
+  const { exit } = Sim.run(
+    Effect.gen(function* () {
+      const network = yield* VirtualNetwork.VirtualNetwork
+      yield* network.host("server").onSocket(7, answer)
+      const client = network.host("client")
+      return yield* client.run(ask(Effect.sync(() => client.socket("server:7"))))
+    }).pipe(Effect.scoped),
+    { plan, seed: plan.seed, preempt: 0 },
+  )
+  return exit
+}
+
+const real = Effect.fnUntraced(function* (plan: FaultPlan.FaultPlan) {
+  const server = yield* NodeSocketServer.make({ host: "127.0.0.1", port: 0 })
+  yield* Effect.forkScoped(server.run((socket) => Effect.ignore(answer(socket))))
+  const proxy = yield* FaultProxy.make({ upstream: String(server.address), link: "client-server" })
+  const [host, port] = proxy.address.split(":")
+  yield* Effect.forkScoped(proxy.play(plan), { startImmediately: true })
+  return yield* ask(NodeSocket.makeNet({ host: host!, port: Number(port) }))
+})
+
+const plan = (healAt: Fault.Time, faults: string): FaultPlan.FaultPlan => ({
+  seed: 1,
+  faults: faults === "" ? [] : Result.getOrThrow(FaultPlan.decodeText(faults)),
+  healAt,
+})
+
+describe.concurrent("the same plan, simulated and real", () => {
+  for (const [faults, mishaps, slow] of [
+    ["", [], false],
+    ["latency:delay=150ms,at=80ms,for=400ms", [], true],
+    ["latency:delay=10ms,jitter=20ms,dist=pareto", [], false],
+    ["reset:at=message:5,for=0ms", ["broken"], false],
+    ["reset:after=7B,dir=down", ["broken"], false],
+    ["blackhole:at=100ms,for=250ms", ["broken"], false],
+    ["blackhole:at=100ms,for=1s,dir=up,on=client-server", ["silent", "broken"], false],
+    ["partition:hold,at=100ms,for=400ms", [], true],
+    ["partition:at=100ms,for=1100ms", ["silent"], true],
+    ["refuse:at=message:6,for=250ms;closeClean:at=message:6,for=0ms", ["ended", "refused"], false],
+    ["closeClean:at=connect:1,for=60ms", ["ended"], false],
+    ["cutAt:bytes=5B,dir=down,for=150ms", ["ended"], false],
+    ["cutAt:frame=3,dir=down", ["ended"], false],
+    ["lostAck:nth=2,for=100ms", ["broken"], false],
+    ["timeoutClose:after=150ms,at=50ms,for=250ms", ["ended", "broken"], false],
+    ["slice:avg=1B,gap=1ms", [], false],
+    ["bandwidth:bytesPerSec=10B,at=50ms,for=500ms", [], true],
+    ["slowClose:delay=100ms", [], false],
+    ["slowAccept:delay=350ms", [], true],
+    ["stall:at=100ms,for=400ms,on=server", [], true],
+  ] as const) {
+    it.live(`${faults || "nothing"} leaves ${mishaps.join(", ") || (slow ? "a delay" : "no trace")}`, ({ expect }) =>
+      Effect.gen(function* () {
+        const story: Story = { answers: Array.from({ length: questions }, (_, at) => at + 1), mishaps, slow }
+        const it = plan("3s", faults)
+        const told = yield* Effect.all({ simulated: simulated(it), real: real(it) })
+        expect(told).toEqual({ simulated: story, real: story })
+      }),
+    )
+  }
+})
