@@ -16,8 +16,8 @@ import type * as Connectivity from "./Connectivity.ts"
 import type * as EventSchema from "./EventSchema.ts"
 import type { BreakerError } from "./internal/breakerError.ts"
 import type { Rule } from "./internal/breakerRule.ts"
-import { Calls } from "./internal/breakerCalls.ts"
-import { alone, face } from "./internal/breakerFace.ts"
+import { actionsOf, alone, direct, face, publish } from "./internal/breakerFace.ts"
+import { shared } from "./internal/breakerShared.ts"
 import * as Checked from "./internal/checked.ts"
 
 export { BreakerError, Isolated, Open } from "./internal/breakerError.ts"
@@ -80,6 +80,23 @@ export interface Snapshot {
   readonly windows: ReadonlyArray<ReadonlyArray<number>>
 }
 
+/**
+ * State that several processes share: states, openings and who probes. What the rules count is each one's own, and so are holds.
+ *
+ * **Gotchas**
+ *
+ * A store that fails, or takes longer than a second, is done without: the breaker goes on with what it knows. Clocks of the processes
+ * should agree; if they do not, no opening is longer than it was meant to be.
+ */
+export interface Store {
+  /** What was saved last, with its version. */
+  readonly load: (
+    name: string,
+  ) => Effect.Effect<{ readonly snapshot: Snapshot; readonly version: bigint } | undefined, unknown>
+  /** Saves it as the next version after `version`, or as the first after `0n`; `false`, and nothing saved, if that is not the last. */
+  readonly save: (name: string, snapshot: Snapshot, version: bigint) => Effect.Effect<boolean, unknown>
+}
+
 /** When it opens, for how long, and how it closes. */
 export interface Options {
   /** The name in events, metrics and messages. Never a secret. */
@@ -107,6 +124,10 @@ export interface Options {
   readonly classify?: ((exit: Exit.Exit<unknown, unknown>) => Outcome) | undefined
   /** Where to go on from. Default: closed and empty. */
   readonly restore?: Snapshot | undefined
+  /** Where breakers of one name, in several processes, tell each other. Default: nowhere. */
+  readonly store?: Store | undefined
+  /** With a store: how old may be what is known of the others, before a call looks. Default `"1 second"`; `0` looks each time. */
+  readonly refresh?: Duration.Input | undefined
 }
 
 /** `n` failures in a row, by when they end. */
@@ -159,15 +180,33 @@ export const failureIf =
 /** A breaker; it leaves lists and metrics when the scope closes. Impossible options are a defect that names the field. */
 export const make = (options: Options): Effect.Effect<Breaker, never, Scope.Scope> =>
   Effect.contextWith((context: Context.Context<never>) =>
-    Effect.acquireRelease(
-      Effect.sync(() => alone(options, context)),
-      (machine) =>
+    Effect.map(
+      Effect.acquireRelease(
         Effect.sync(() => {
-          machine.leave()
-          machine.group.leave()
+          const machine = alone(options, context)
+          const ways = options.store === undefined ? direct(machine) : shared(machine, options.store, options.refresh)
+          const breaker = face(machine, ways)
+          return { breaker, leave: publish(machine, context, actionsOf(machine, breaker)) }
         }),
-    ).pipe(Effect.map((machine) => face(machine, new Calls(machine)))),
+        ({ leave }) => Effect.sync(leave),
+      ),
+      ({ breaker }) => breaker,
+    ),
   )
+
+/** A store in this memory: for several breakers of one process, and for tests. */
+export const storeMemory = (): Store => {
+  const kept = new Map<string, { readonly snapshot: Snapshot; readonly version: bigint }>()
+  return {
+    load: (name) => Effect.sync(() => kept.get(name)),
+    save: (name, snapshot, version) =>
+      Effect.sync(() => {
+        if ((kept.get(name)?.version ?? 0n) !== version) return false
+        kept.set(name, { snapshot, version: version + 1n })
+        return true
+      }),
+  }
+}
 
 /** The state now, then changes; who falls behind by more than 64 gets `Lagged`. Ends when the breaker's scope closes. */
 export const changes = (self: Breaker): Stream.Stream<State | Connectivity.Lagged<State>> =>

@@ -1,5 +1,6 @@
 export * as Backoff from "./Backoff.ts"
 export * as Breaker from "./Breaker.ts"
+export * as BreakerMap from "./BreakerMap.ts"
 export * as Bytes from "./Bytes.ts"
 export * as Connectivity from "./Connectivity.ts"
 export * as Entropy from "./Entropy.ts"

@@ -7,6 +7,12 @@ import { Sim } from "@holdfast/testing"
 import { Cause, Effect, Exit, Layer, Logger, type Schema, type Scope } from "effect"
 import type { World } from "./world.ts"
 
+/** What a story writes down. */
+interface Diary {
+  /** Broken promises, in words. */
+  readonly wrong: ReadonlyArray<string>
+}
+
 /** Multiplies the runs of every property. */
 export const times = Number(process.env["HOLDFAST_RUNS"] ?? 1)
 
@@ -17,19 +23,19 @@ interface Plan {
 }
 
 /** What became of a plan; `wrong` says which promises were broken. */
-export interface Ran {
-  readonly world: World
+export interface Ran<W extends Diary = World> {
+  readonly world: W
   readonly wrong: ReadonlyArray<string>
 }
 
 const quiet = Layer.merge(Events.layer({ capacity: 4096 }), Logger.layer([]))
 
 /** Runs the plan's story. */
-export const simulated = <P extends Plan>(
+export const simulated = <P extends Plan, W extends Diary = World>(
   plan: P,
-  story: (plan: P, made: (world: World) => void) => Effect.Effect<unknown, unknown, Scope.Scope>,
-): Ran => {
-  let world: World | undefined
+  story: (plan: P, made: (world: W) => void) => Effect.Effect<unknown, unknown, Scope.Scope>,
+): Ran<W> => {
+  let world: W | undefined
   const { escapes, exit, leaked } = Sim.run(
     Effect.provide(
       Effect.suspend(() => story(plan, (made) => (world = made))),
@@ -48,8 +54,8 @@ export const simulated = <P extends Plan>(
 
 /** Properties over random plans, or over those that `force` makes of them. */
 export const properties =
-  <P extends Plan>(plans: Schema.Codec<P>, run: (plan: P) => Ran, seed: string) =>
-  (name: string, runs: number, force: (plan: P) => P, also?: (world: World, plan: P) => void): void =>
+  <P extends Plan, W extends Diary = World>(plans: Schema.Codec<P>, run: (plan: P) => Ran<W>, seed: string) =>
+  (name: string, runs: number, force: (plan: P) => P, also?: (world: W, plan: P) => void): void =>
     it.effect.prop(
       name,
       [plans],

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type { BreakerError } from "./breakerError.ts"
-import type { Machine, Ticket, Verdict } from "./breakerMachine.ts"
+import { good, type Machine, type Ticket, type Verdict } from "./breakerMachine.ts"
 import type { Plan } from "./breakerPlan.ts"
 
 /** Makes calls through its machine. */
@@ -115,7 +115,7 @@ const ends = (machine: Machine, generation: number, started: number): Ends => {
   return {
     onSuccess: <A>(value: A) => {
       if (classify !== undefined) return end(Exit.succeed(value))
-      machine.settle(generation, good, started)
+      machine.succeeded(generation, started)
       return Exit.succeed(value)
     },
     onFailure: <E>(cause: Cause.Cause<E>) => end(Exit.failCause(cause)),
@@ -125,7 +125,6 @@ const ends = (machine: Machine, generation: number, started: number): Ends => {
 const watched = <A, E, R>(call: Effect.Effect<A, E, R>, ends: Ends) =>
   Effect.matchCauseEffect<A, E, R, never, E, never, A, never, never>(call, ends)
 
-const good: Verdict = { bad: false, hint: 0 }
 const bad: Verdict = { bad: true, hint: 0 }
 
 /** What a call says about what is called; that it was interrupted says nothing. */

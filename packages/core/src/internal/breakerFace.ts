@@ -4,44 +4,67 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Breaker, Options } from "../Breaker.ts"
-import * as Telemetry from "../Telemetry.ts"
-import { type Calls, Through } from "./breakerCalls.ts"
+import type * as Telemetry from "../Telemetry.ts"
+import { Calls, Through } from "./breakerCalls.ts"
 import { Group } from "./breakerGroup.ts"
 import { Machine } from "./breakerMachine.ts"
 import * as Plan from "./breakerPlan.ts"
 
-/** The only breaker of its group, in lists and metrics until it leaves. Throws for options that cannot work. */
-export const alone = (options: Omit<Options, "store">, context: Context.Context<never>) => {
+/** What to do with calls, and after what somebody did to the breaker. */
+export interface Ways {
+  readonly protect: Breaker["protect"]
+  readonly after: Effect.Effect<void>
+}
+
+/** The only breaker of its group. Throws for options that cannot work. */
+export const alone = (options: Omit<Options, "store">, context: Context.Context<never>): Machine => {
   const { name, program = "app", restore } = options
   const group = new Group({ name, program, plan: Plan.make(options, context), remembered: 64 }, context)
   const machine = new Machine(name, group)
   if (restore !== undefined) machine.restore(restore)
-  group.publish(context, ratiosOf(machine), actionsOf(machine))
   return machine
 }
 
+/** Puts it into lists and metrics; the answer takes it out. */
+export const publish = (machine: Machine, context: Context.Context<never>, actions: Telemetry.Probe["actions"]) => {
+  machine.group.publish(context, ratiosOf(machine), actions)
+  return () => {
+    machine.leave()
+    machine.group.leave()
+  }
+}
+
 /** A breaker; its functions may be handed on without it. */
-export const face = (machine: Machine, calls: Calls): Breaker => ({
-  name: machine.name,
-  protect: (call) => new Through(calls, call),
-  state: () => machine.state,
-  subscribe: machine.subscribe(),
-  history: () => machine.history(),
-  isolate: (why) =>
-    Effect.asVoid(
-      Effect.acquireRelease(
-        Effect.sync(() => machine.hold(why)),
-        (release) => Effect.sync(release),
+export const face = (machine: Machine, { after, protect }: Ways): Breaker => {
+  const doing = (what: () => void) => Effect.andThen(Effect.sync(what), after)
+  return {
+    name: machine.name,
+    protect,
+    state: () => machine.state,
+    subscribe: machine.subscribe(),
+    history: () => machine.history(),
+    isolate: (why) =>
+      Effect.asVoid(
+        Effect.acquireRelease(
+          Effect.sync(() => machine.hold(why)),
+          (release) => Effect.sync(release),
+        ),
       ),
-    ),
-  forceOpen: (why) => Effect.sync(() => machine.forceOpen(why)),
-  probe: Effect.sync(() => machine.probe()),
-  reset: Effect.sync(() => machine.reset()),
-  snapshot: () => machine.snapshot(),
-})
+    forceOpen: (why) => doing(() => machine.forceOpen(why)),
+    probe: doing(() => machine.probe()),
+    reset: doing(() => machine.reset()),
+    snapshot: () => machine.snapshot(),
+  }
+}
+
+/** Calls go straight to the machine. */
+export const direct = (machine: Machine): Ways => {
+  const calls = new Calls(machine)
+  return { protect: (call) => new Through(calls, call), after: Effect.void }
+}
 
 // For operators, who come and go: their hold is one, and lasts until somebody releases it.
-const actionsOf = (machine: Machine): Telemetry.Probe["actions"] => {
+export const actionsOf = (machine: Machine, { probe, reset }: Breaker): Telemetry.Probe["actions"] => {
   let release: (() => void) | undefined
   return {
     isolate: Effect.sync(() => {
@@ -51,8 +74,8 @@ const actionsOf = (machine: Machine): Telemetry.Probe["actions"] => {
       release?.()
       release = undefined
     }),
-    probe: Effect.sync(() => machine.probe()),
-    reset: Effect.sync(() => machine.reset()),
+    probe,
+    reset,
   }
 }
 

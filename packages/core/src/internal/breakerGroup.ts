@@ -22,7 +22,8 @@ export class Group {
   readonly remembered: number
   /** Nothing changes any more. */
   closed = false
-  #lastWhy: string | null = null
+  /** Told of every change, after everybody else. */
+  onChange: ((change: Change) => void) | undefined
   #unlist = () => {}
   readonly #clock: Clock.Clock
   readonly #events: Events.Hub
@@ -30,12 +31,13 @@ export class Group {
   constructor(
     of: { readonly name: string; readonly program: string; readonly plan: Plan; readonly remembered: number },
     context: Context.Context<never>,
+    tally = new Tally(of.name, context),
   ) {
     this.name = of.name
     this.program = of.program
     this.plan = of.plan
     this.remembered = of.remembered
-    this.tally = new Tally(of.name, context)
+    this.tally = tally
     this.#clock = Context.get(context, Clock.Clock)
     this.#events = Context.get(context, Events.Events)
   }
@@ -79,9 +81,8 @@ export class Group {
   }
 
   changed(machine: Machine, change: Change): void {
-    if (this.closed) return
+    if (this.closed || machine.left) return
     this.tally.moved(change)
-    this.#lastWhy = change.why
     const openForMillis = machine.base === "Open" ? machine.openUntil - this.now() : null
     const event: Events.Known = {
       _tag: "Breaker",
@@ -91,6 +92,7 @@ export class Group {
       openForMillis,
     }
     this.#events.emit(event)
+    this.onChange?.(change)
   }
 
   #row(): Telemetry.Row {
@@ -104,7 +106,7 @@ export class Group {
       succeeded: success,
       failed: failure,
       refused: notPermitted,
-      why: this.#lastWhy,
+      why: this.tally.lastWhy,
     }
   }
 }

@@ -27,6 +27,9 @@ export interface Verdict {
   readonly hint: number
 }
 
+/** It is well. */
+export const good: Verdict = { bad: false, hint: 0 }
+
 /** A closed breaker that has not been called. */
 export class Machine {
   readonly name: string
@@ -39,6 +42,10 @@ export class Machine {
   /** Openings in a row; forgotten after it was closed as long as it was last open. */
   openings = 0
   readonly memories: ReadonlyArray<Memory>
+  /** Another success would change nothing: all rules count failures in a row, and there are none. */
+  #calm = false
+  /** Nobody is told of it any more. */
+  left = false
   #lastOpenFor = 0
   #closedAt = 0
   #holds: ReadonlyArray<{ readonly why: string }> = []
@@ -84,6 +91,14 @@ export class Machine {
   leave(): void {
     this.#broadcast?.end()
     this.group.left(this)
+    this.generation++
+    this.left = true
+  }
+
+  /** `settle` for a call that went well, which is what nearly all do. */
+  succeeded(generation: number, started: number): void {
+    if (this.#calm) this.group.tally.success++
+    else this.settle(generation, good, started)
   }
 
   /** How a call went that was made while closed, and when it began if that matters. */
@@ -95,6 +110,7 @@ export class Machine {
     const took = plan.measured ? now - started : 0
     if (took > plan.slowerThan) tally.slow++
     if (generation !== this.generation) return
+    this.#calm = !bad && plan.streaks
     for (let i = 0; i < plan.rules.length; i++) {
       const rule = plan.rules[i]!
       const why = this.memories[i]!.note(rule._tag === "SlowCalls" ? took > rule.slowerThan : bad, now)
@@ -153,6 +169,11 @@ export class Machine {
     } else if (++this.#good >= plan.enough) this.#close("probe_succeeded", "the probes succeeded")
   }
 
+  /** Whether the next call is the first probe, as far as is known here. */
+  isDue(): boolean {
+    return this.#holds.length === 0 && this.base === "Open" && this.group.now() >= this.openUntil
+  }
+
   /** Half open, with as many probes made as may be. */
   isFull(): boolean {
     return this.#out.length + this.#good + this.#bad >= this.group.plan.probes
@@ -180,14 +201,14 @@ export class Machine {
     const from = this.state
     this.#holds = [...this.#holds, hold]
     if (from !== "Isolated") {
-      // Nobody waits for the verdict of probes any more: the next one to come after all this starts anew.
-      if (this.base === "HalfOpen") this.openUntil = this.group.now()
+      // Nobody waits for the verdict of probes any more: who comes first after all this probes anew.
       this.base = this.base === "Closed" ? "Closed" : "Open"
       this.#changed(from, "isolated", why)
     }
     return () => {
       if (!this.#holds.includes(hold)) return
       this.#holds = this.#holds.filter((one) => one !== hold)
+      this.#refusal = undefined
       if (this.#holds.length === 0) this.#changed("Isolated", "released", `no longer held (${why})`)
     }
   }
@@ -205,7 +226,7 @@ export class Machine {
   }
 
   reset(): void {
-    this.openings = this.#lastOpenFor = 0
+    this.openings = 0
     if (this.base !== "Closed") return this.#close("reset", "reset")
     this.generation++
     for (const memory of this.memories) memory.clear()
@@ -213,10 +234,10 @@ export class Machine {
 
   /** What it knows, without holds. */
   snapshot(): Snapshot {
-    const [now, wall] = [this.group.now(), this.group.wall()]
+    const [now, wall, { probeTimeout }] = [this.group.now(), this.group.wall(), this.group.plan]
     return {
       state: this.base,
-      openUntil: this.base === "Open" ? wall + this.openUntil - now : null,
+      openUntil: this.base === "Closed" ? null : wall + (this.base === "Open" ? this.openUntil - now : probeTimeout),
       openings: this.openings,
       openForMillis: this.#lastOpenFor,
       windows: this.memories.map((memory) => memory.save(now)),
@@ -224,25 +245,32 @@ export class Machine {
   }
 
   /** Goes on from there; who was half open probes at once. Throws for what no such breaker can have known. */
-  restore(from: Snapshot): void {
-    const [now, wall] = [this.group.now(), this.group.wall()]
-    const { openings, openForMillis, openUntil, state, windows } = from
-    if (state !== "Closed" && state !== "Open" && state !== "HalfOpen")
-      throw new RangeError(`restore.state must be "Closed", "Open" or "HalfOpen", got ${String(state)}`)
-    this.openings = Checked.whole("restore.openings", openings, 0)
-    this.#lastOpenFor = Checked.within("restore.openForMillis", openForMillis, 0, Number.MAX_SAFE_INTEGER)
-    this.#closedAt = now
+  restore({ windows, ...from }: Snapshot): void {
+    if (from.state !== "Closed" && from.state !== "Open" && from.state !== "HalfOpen")
+      throw new RangeError(`restore.state must be "Closed", "Open" or "HalfOpen", got ${String(from.state)}`)
+    Checked.whole("restore.openings", from.openings, 0)
+    Checked.within("restore.openForMillis", from.openForMillis, 0, Number.MAX_SAFE_INTEGER)
     if (windows.length !== this.memories.length)
       throw new RangeError(`restore.windows must have one entry for each of ${this.memories.length} rules`)
     windows.forEach((window, index) => {
-      if (!this.memories[index]!.load(window, now))
+      if (!this.memories[index]!.load(window, this.group.now()))
         throw new RangeError(`restore.windows[${index}] is not what such a rule remembers`)
     })
-    if (state === "Closed") return
-    // Never longer than such an opening lasts: the clock of who saved it may be wrong.
-    const left = state === "Open" && openUntil !== null ? openUntil - wall : 0
-    this.openUntil = now + Math.max(0, Math.min(left, openForMillis))
-    this.#move("Open", "shared", "restored")
+    if (from.state === "HalfOpen") this.adopt({ ...from, openUntil: null }, "restored")
+    else this.adopt(from, "restored")
+  }
+
+  /** What another one of the same name has come to. Half open there is open here, for as long as its probes may take. */
+  adopt({ openForMillis, openings, openUntil, state }: Omit<Snapshot, "windows">, why: string): void {
+    const now = this.group.now()
+    this.openings = openings
+    this.#lastOpenFor = openForMillis
+    this.#closedAt = now
+    if (state === "Closed") return this.base === "Closed" ? undefined : this.#move("Closed", "shared", why)
+    // Never longer than it can be: their clock may be wrong.
+    const most = state === "Open" ? openForMillis : this.group.plan.probeTimeout
+    this.openUntil = now + Math.max(0, Math.min((openUntil ?? 0) - this.group.wall(), most))
+    if (this.base !== "Open") this.#move("Open", "shared", why)
   }
 
   #open(now: number, reason: Reason, why: string, hint: number): void {
@@ -261,8 +289,8 @@ export class Machine {
   #move(to: Exclude<State, "Isolated">, reason: Reason, why: string): void {
     const from = this.state
     this.base = to
-    if (from === "Isolated") this.generation++
-    else this.#changed(from, reason, why)
+    // Nothing has begun since it was isolated, and nobody sees what is under that.
+    if (from !== "Isolated") this.#changed(from, reason, why)
   }
 
   #changed(from: State, reason: Reason, why: string): void {
@@ -272,6 +300,7 @@ export class Machine {
     this.#good = this.#bad = 0
     this.#refusal = undefined
     for (const memory of this.memories) memory.clear()
+    this.#calm = this.group.plan.streaks
     const change: Change = { at: this.group.wall(), from, to: this.state, reason, why }
     this.#history ??= []
     if (this.#history.length >= this.group.remembered) this.#history.shift()

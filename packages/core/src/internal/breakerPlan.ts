@@ -15,6 +15,8 @@ import * as Checked from "./checked.ts"
 /** How breakers of one kind behave. */
 export interface Plan {
   readonly rules: ReadonlyArray<Rule.Rule>
+  /** Whether all rules count failures in a row. */
+  readonly streaks: boolean
   /** Whether any rule needs the time of a call's end; of its start. */
   readonly timed: boolean
   readonly measured: boolean
@@ -40,6 +42,7 @@ export const make = (options: Omit<Options, "name">, context: Context.Context<ne
   const slow = rules.flatMap((rule) => (rule._tag === "SlowCalls" ? [rule.slowerThan] : []))
   return {
     rules: rules.map((rule, index) => check(rule, `rules[${index}]`)),
+    streaks: rules.every(({ _tag }) => _tag === "Consecutive"),
     timed: rules.some(({ _tag }) => _tag === "TimeWindow" || _tag === "SlowCalls"),
     measured: slow.length > 0,
     slowerThan: Math.min(...slow, Infinity),

@@ -14,6 +14,10 @@ export class Tally {
   ignored = 0
   slow = 0
   notPermitted = 0
+  /** Calls of keys for which a map had no room. */
+  unprotected = 0
+  storeFailures = 0
+  lastWhy: string | null = null
   readonly states: Record<State, number> = { Closed: 0, Open: 0, HalfOpen: 0, Isolated: 0 }
   readonly #name: string
   readonly #context: Context.Context<never>
@@ -35,15 +39,18 @@ export class Tally {
       calls("ignored", () => this.ignored),
       calls("slow", () => this.slow),
       calls("not_permitted", () => this.notPermitted),
+      calls("unprotected", () => this.unprotected),
       ...states.map((state) =>
         this.#measure("holdfast_breaker_state", "gauge", { state: words[state] }, () => this.states[state]),
       ),
+      this.#measure("holdfast_breaker_store_failures_total", "counter", {}, () => this.storeFailures),
       ...ratios.map(([name, value]) => this.#measure(name, "gauge", {}, value)),
     ])
   }
 
   /** A series for each kind of change, from when it first happens. */
-  moved({ from, reason, to }: Change): void {
+  moved({ from, reason, to, why }: Change): void {
+    this.lastWhy = why
     this.states[from]--
     this.states[to]++
     const key = `${from} ${to} ${reason}`

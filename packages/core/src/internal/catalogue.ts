@@ -8,6 +8,7 @@ const help = {
   holdfast_breaker_failure_ratio: "Share of failures among the calls that the breaker's windows see",
   holdfast_breaker_slow_ratio: "Share of slow calls among those that the breaker's windows see",
   holdfast_breaker_state: "Breakers of the name that are in the state",
+  holdfast_breaker_store_failures_total: "Questions that the store of a shared breaker did not answer",
   holdfast_breaker_transitions_total: "Changes of state, by from where to where, and why",
   holdfast_connect_duration_seconds: "How long dials took",
   holdfast_connection_attempts_total: "Dials that ended, by how",

@@ -1,0 +1,154 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Breaker } from "@holdfast/core"
+import { Deferred, Duration, Effect, Fiber, Metric } from "effect"
+import { TestClock } from "effect/testing"
+
+const ok = Effect.succeed("ok")
+const bad = Effect.fail("bad")
+
+const two = (options?: Partial<Breaker.Options>) => {
+  const store = Breaker.storeMemory()
+  const make = Breaker.make({
+    name: "db",
+    rules: [Breaker.consecutive(2)],
+    openFor: "10 seconds",
+    store,
+    refresh: 0,
+    ...options,
+  })
+  return Effect.all([make, make])
+}
+
+const states = (...breakers: ReadonlyArray<Breaker.Breaker>) => breakers.map((breaker) => breaker.state())
+
+describe("two breakers that share a store", () => {
+  it.effect("open together, and say the same time", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two()
+      yield* b.protect(ok)
+      yield* Effect.ignore(a.protect(bad))
+      yield* Effect.ignore(a.protect(bad))
+      yield* TestClock.adjust("4 seconds")
+      const error = yield* Effect.flip(b.protect(ok))
+      assert.deepStrictEqual(
+        [error._tag, Duration.toMillis(error.reason.retryAfter), states(a, b)],
+        ["BreakerError", 6000, ["Open", "Open"]],
+      )
+      assert.deepStrictEqual(
+        b.history().map(({ reason, why }) => [reason, why]),
+        [["shared", "another one of its name changed"]],
+      )
+    }),
+  )
+
+  it.effect("let one of them probe, and close together", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two()
+      yield* a.forceOpen("test")
+      yield* TestClock.adjust("10 seconds")
+      const answer = yield* Deferred.make<string>()
+      const probe = yield* Effect.forkChild(a.protect(Deferred.await(answer)), { startImmediately: true })
+      const error = yield* Effect.flip(b.protect(ok))
+      assert.deepStrictEqual([error._tag, Duration.toMillis(error.reason.retryAfter)], ["BreakerError", 10_000])
+      yield* Deferred.succeed(answer, "well")
+      assert.strictEqual(yield* Fiber.join(probe), "well")
+      assert.strictEqual(yield* b.protect(ok), "ok")
+      assert.deepStrictEqual(states(a, b), ["Closed", "Closed"])
+    }),
+  )
+
+  it.effect("take over when the one that probes is gone", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two({ probeTimeout: "3 seconds" })
+      yield* a.forceOpen("test")
+      yield* TestClock.adjust("10 seconds")
+      yield* Effect.forkChild(a.protect(Effect.never), { startImmediately: true })
+      yield* Effect.flip(b.protect(ok))
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(yield* b.protect(ok), "ok")
+      assert.strictEqual(b.state(), "Closed")
+    }),
+  )
+
+  it.effect("probe once, when many come at the same time", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two()
+      yield* a.forceOpen("test")
+      yield* Effect.flip(b.protect(ok))
+      yield* TestClock.adjust("10 seconds")
+      let [now, most] = [0, 0]
+      const call = Effect.gen(function* () {
+        most = Math.max(most, ++now)
+        yield* Effect.yieldNow
+        now--
+      })
+      const all = [a, b, a, b, a, b].map((breaker) => Effect.exit(breaker.protect(call)))
+      yield* Effect.all(all, { concurrency: "unbounded" })
+      assert.deepStrictEqual([most, states(a)], [1, ["Closed"]])
+    }),
+  )
+
+  it.effect("look no oftener than `refresh`", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two({ refresh: "5 seconds" })
+      yield* b.protect(ok)
+      yield* a.forceOpen("test")
+      assert.strictEqual(yield* b.protect(ok), "ok")
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Effect.flip(b.protect(ok)))._tag, "BreakerError")
+    }),
+  )
+
+  it.effect("learn of a reset, and keep their holds to themselves", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two()
+      yield* a.forceOpen("test")
+      yield* Effect.flip(b.protect(ok))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* b.isolate("upgrade")
+          yield* a.reset
+          assert.strictEqual(yield* a.protect(ok), "ok")
+          assert.strictEqual((yield* Effect.flip(b.protect(ok))).reason._tag, "Isolated")
+        }),
+      )
+      assert.strictEqual(yield* b.protect(ok), "ok")
+    }),
+  )
+})
+
+describe("a store that gives no answer", () => {
+  for (const [how, answer] of [
+    ["hangs", Effect.never],
+    ["fails", Effect.fail("away")],
+    ["dies", Effect.die("bug")],
+  ] as const) {
+    it.effect(`and ${how} is done without, and counted`, () =>
+      Effect.gen(function* () {
+        const store: Breaker.Store = { load: () => answer, save: () => answer }
+        const [breaker] = yield* two({ store, openFor: "5 seconds" })
+        const steps = Effect.gen(function* () {
+          yield* breaker.protect(ok)
+          yield* Effect.ignore(breaker.protect(bad))
+          yield* Effect.ignore(breaker.protect(bad))
+          assert.strictEqual(breaker.state(), "Open")
+          yield* Effect.sleep("6 seconds")
+          return yield* breaker.protect(ok)
+        })
+        const fiber = yield* Effect.forkChild(steps)
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual(yield* Fiber.join(fiber), "ok")
+        assert.strictEqual(breaker.state(), "Closed")
+        const counted = (yield* Metric.snapshot).flatMap(({ id, state }) =>
+          id === "holdfast_breaker_store_failures_total" && "count" in state ? [Number(state.count)] : [],
+        )
+        assert.isAbove(counted[0]!, 0)
+      }).pipe(
+        Effect.provideServiceEffect(
+          Metric.MetricRegistry,
+          Effect.sync(() => new Map()),
+        ),
+      ),
+    )
+  }
+})
