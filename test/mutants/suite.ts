@@ -40,6 +40,7 @@ const options: Sim.Options = {
     Check.closeCodes({ sent: "goodbye", received: "heard" }),
     Check.recovers({ within: "30 seconds" }),
     Check.quiet,
+    Check.noHalfOpen({ within: "7 seconds" }),
     Check.sometimes(
       "it comes back",
       (rows) => rows.filter(({ kind, op }) => kind === "net" && op === "dial").length > 1,

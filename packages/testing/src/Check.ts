@@ -85,14 +85,17 @@ export const bounded = (limits: {
 export const recovers = (options: { readonly within: Duration.Input }): Check =>
   rule(`recovers within ${text(options.within)}`, (rows) => Progress.unrecovered(rows, millis(options.within)))
 
-/**
- * At the end no fiber and no connection is left; a timer is a fiber that sleeps.
- *
- * **Details**
- *
- * An end of a connection whose other end has closed in the last five seconds counts as closed: it may not have heard of it.
- */
+/** At the end no fiber is left, and no connection that neither end has closed. A timer is a fiber that sleeps. */
 export const quiet: Check = rule("quiet at the end", Progress.left)
+
+/**
+ * Whoever is connected notices in time that the other end is gone: at the end of the history no end is open whose other end closed
+ * longer ago than this.
+ */
+export const noHalfOpen = (options: { readonly within: Duration.Input }): Check =>
+  rule(`no connection half open after ${text(options.within)}`, (rows) =>
+    Progress.deserted(rows, millis(options.within)),
+  )
 
 /** So many of the attempts at `op`, 0.99 of them by default, succeed within this virtual time. */
 export const sla = (options: {

@@ -144,18 +144,23 @@ describe("quiet", () => {
       ),
     ))
 
-  it("who was told goodbye at the last moment cannot have heard of it", () => {
-    const history = (end: number) => rows(connect("c1", 1, "server"), close("c1", 2), ["ok", "done", 1, { at: end }])
-    assert.isEmpty(broken(Check.quiet, history(5002)))
-    assert.deepStrictEqual(broken(Check.quiet, history(5003)), [0])
-  })
-
   it("names connections and fibers that are left", () => {
     const history = rows(connect("c1", 1), connect("c1", 1, "server"), ["state", "left", "poll#2"])
     assert.deepStrictEqual(broken(Check.quiet, history), [0, 1, 2])
     const { history: real } = Sim.run(Effect.forkDetach(Effect.sleep(1)))
     assert.deepStrictEqual(broken(Check.quiet, real), [0])
   })
+})
+
+describe("noHalfOpen", () => {
+  const check = Check.noHalfOpen({ within: "5 seconds" })
+  const history = (end: number) => rows(connect("c1", 1, "server"), close("c1", 2), ["ok", "done", 1, { at: end }])
+  it("holds while the other end may not have noticed yet, and is no matter of quiet", () => {
+    assert.isEmpty(broken(check, history(5002)))
+    assert.isEmpty(broken(Check.quiet, history(9000)))
+  })
+
+  it("names an end whose other end is gone for longer", () => assert.deepStrictEqual(broken(check, history(5003)), [0]))
 })
 
 describe("sla", () => {

@@ -27,8 +27,23 @@ export const unrecovered = (rows: ReadonlyArray<Row>, within: number): ReadonlyA
   return [...late.map(({ begin }) => begin), ...down].sort((one, other) => one.index - other.index)
 }
 
-/** Fibers and connections that were left when everything had ended. */
+/** Fibers that were left when everything had ended, and connections that neither end has closed. */
 export const left = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> => {
+  const { closed, open } = connections(rows)
+  return [
+    ...open.filter(({ key }) => !closed.has(key)),
+    ...rows.filter((row) => row.kind === "state" && row.op === "left"),
+  ]
+}
+
+/** Ends of connections that are open, though the other end closed this long before the history ended. */
+export const deserted = (rows: ReadonlyArray<Row>, patience: number): ReadonlyArray<Row> => {
+  const { closed, open } = connections(rows)
+  const limit = (rows.at(-1)?.at ?? 0) - patience
+  return open.filter(({ key }) => (closed.get(key) ?? Infinity) < limit)
+}
+
+const connections = (rows: ReadonlyArray<Row>) => {
   const open = new Map<string, Row>()
   const closed = new Map<string, number>()
   for (const row of rows) {
@@ -39,15 +54,8 @@ export const left = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> => {
     open.delete(end)
     closed.set(row.key, row.at)
   }
-  const limit = (rows.at(-1)?.at ?? 0) - parting
-  return [
-    ...[...open.values()].filter(({ key }) => !((closed.get(key) ?? -Infinity) >= limit)),
-    ...rows.filter((row) => row.kind === "state" && row.op === "left"),
-  ]
+  return { open: [...open.values()], closed }
 }
-
-// The run ends with its program: who was told goodbye at the last moment, in milliseconds, cannot have heard of it.
-const parting = 5000
 
 /** Attempts that took longer than allowed, if more than the allowed part of them did. */
 export const slow = (
