@@ -94,7 +94,7 @@ export class World {
     end.trace = this.#trace(connection, end, from)
     this.#feel(connection)
     if (from.isUp) this.#resolve(from, connection, port)
-    else this.#refuse(connection, "ENETDOWN", `${to}:${port}`, 0)
+    else end.abort()
     return end
   }
 
@@ -257,6 +257,7 @@ export class World {
     switch (fault._tag) {
       case "crash":
         host.crash(fault.keepState !== false)
+        for (const connection of this.connections) if (connection.over) this.connections.delete(connection)
         undo.add(() => host.restart())
         break
       case "restart":
