@@ -41,7 +41,7 @@ const plan = (healAt: Fault.Time, faults: string): FaultPlan.FaultPlan => ({
 describe.concurrent("the same plan, simulated and real", () => {
   for (const [faults, mishaps, slow] of [
     ["", [], false],
-    ["latency:delay=150ms,at=80ms,for=400ms", [], true],
+    ["latency:delay=150ms,at=80ms,for=900ms", [], true],
     ["latency:delay=10ms,jitter=20ms,dist=pareto", [], false],
     ["reset:at=message:5,for=0ms", ["broken"], false],
     ["reset:after=7B,dir=down", ["broken"], false],

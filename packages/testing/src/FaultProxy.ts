@@ -102,7 +102,7 @@ export interface Options {
  * | | |
  * | --- | --- |
  * | message | what one read of a socket gave, 64 KiB at most; programs that wait for answers have one message in a read |
- * | `connect:3`, `message:10` | the third connection to the upstream is open, and nothing has passed; the tenth message has passed |
+ * | `connect:3`, `message:10` | the third connection to the upstream is open, and nothing has passed; the tenth message has been handed on |
  * | `bandwidth` | of each connection, each way |
  * | `reset`, `cutAt` | bytes count from the start of the fault, or of the connection, and each way for itself |
  * | `partition` | the kernel accepts connections, but they do not reach the upstream before it is over |

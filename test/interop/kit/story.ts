@@ -91,9 +91,9 @@ const open = Effect.fnUntraced(function* (dial: Effect.Effect<Socket>): Effect.f
     let heard = ""
     while (true) {
       for (const bytes of yield* pull) heard += typeof bytes === "string" ? bytes : Buffer.from(bytes).toString()
-      const [last = "", ...whole] = heard.split("\n").reverse()
-      heard = last
-      yield* Queue.offerAll(lines, whole.reverse())
+      const whole = heard.split("\n")
+      heard = whole.pop() ?? ""
+      yield* Queue.offerAll(lines, whole)
     }
   })
   yield* Effect.forkIn(

@@ -52,6 +52,7 @@ export class Lane {
   readonly #source: End
   readonly #sink: End
   readonly #alarm: Alarm
+  readonly #passed: () => void
   readonly #toxics: Array<Toxic> = []
   #queue: Array<Item> = []
   #head = 0
@@ -61,10 +62,12 @@ export class Lane {
   #mute = false
   #started = false
 
-  constructor(source: End, sink: End, alarm: Alarm) {
+  /** `passed` hears of every read that has been handed on as a whole. */
+  constructor(source: End, sink: End, alarm: Alarm, passed: () => void) {
     this.#source = source
     this.#sink = sink
     this.#alarm = alarm
+    this.#passed = passed
   }
 
   /** Begins to read. */
@@ -102,9 +105,9 @@ export class Lane {
   heard(bytes: Uint8Array): void {
     if (this.#mute) return
     if (this.#toxics.length === 0 && this.#head === this.#queue.length) {
-      if (this.#sink.write(bytes)) return
-      this.#blocked = true
-      return this.#steer()
+      this.#blocked = !this.#sink.write(bytes)
+      if (this.#blocked) this.#steer()
+      return this.#passed()
     }
     let left: Uint8Array | undefined = bytes
     let late = 0
@@ -186,6 +189,7 @@ export class Lane {
     this.#underWay -= length
     this.#blocked = !this.#sink.write(length === bytes.length ? bytes : bytes.subarray(0, length))
     for (const { gate } of toxics) gate?.went(length, now)
+    if (length === bytes.length) this.#passed()
     return now
   }
 

@@ -12,7 +12,7 @@ export interface Surroundings {
   readonly dial: (dialled: Dialled) => { readonly end: End; readonly hear: (ear: Ear) => void }
   /** Both ends are there, and nothing has passed. */
   readonly opened: () => void
-  /** A read came, and is on its way. */
+  /** A read has been handed on. */
   readonly message: () => void
   /** Both ends are gone. */
   readonly over: (pair: Pair) => void
@@ -46,13 +46,10 @@ export class Pair {
       finish: () => this.#upstream?.finish(),
       reset: () => this.#upstream?.reset(),
     }
-    this.up = new Lane(client, upstream, around.alarm())
-    this.down = new Lane(upstream, client, around.alarm())
+    this.up = new Lane(client, upstream, around.alarm(), around.message)
+    this.down = new Lane(upstream, client, around.alarm(), around.message)
     hear({
-      read: (bytes) => {
-        this.up.heard(bytes)
-        around.message()
-      },
+      read: (bytes) => this.up.heard(bytes),
       finished: () => {
         if (this.#upstreamGone && this.#state !== "waiting") client.finish()
         else this.up.ended(upstream.finish)
@@ -142,10 +139,7 @@ export class Pair {
     })
     this.#upstream = end
     hear({
-      read: (bytes) => {
-        this.down.heard(bytes)
-        this.#around.message()
-      },
+      read: (bytes) => this.down.heard(bytes),
       finished: () => {
         if (this.#clientGone) end.finish()
         else this.down.ended(this.#client.finish)
