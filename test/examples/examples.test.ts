@@ -28,6 +28,8 @@ describe("an example prints what its README says", () => {
     "05-receiver",
     "06-websocket-client",
     "07-rpc-that-survives",
+    "09-simulate-your-client",
+    "10-chaos-on-a-real-port",
   ])("%s", (name) => assert.strictEqual(run(name), promised(name)))
 
   it.skipIf(!chromium)("08-browser-page", { timeout: 20_000 }, () =>

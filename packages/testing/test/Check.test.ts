@@ -244,6 +244,11 @@ describe("oneDial", () => {
       ),
     ))
 
+  it("a dial that is given up for another may be told in the same instant", () => {
+    assert.isEmpty(broken(Check.oneDial, rows(dial("a", 0), dial("b", 5), close("a", 5), connect("b", 6))))
+    assert.deepStrictEqual(broken(Check.oneDial, rows(dial("a", 0), dial("b", 5), close("a", 6))), [1])
+  })
+
   it("names the second of two, whatever the other end says of the first", () =>
     assert.deepStrictEqual(broken(Check.oneDial, rows(dial("a", 0), connect("a", 1, "server"), dial("b", 1))), [2]))
 })

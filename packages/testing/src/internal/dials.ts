@@ -7,25 +7,32 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type { Row } from "../History.ts"
 
-/** Dials that began while another of the same host to the same target was going on. */
+/**
+ * Dials that began while another of the same host to the same target was going on. One that was given up is told a moment later, so an
+ * end in the same instant is early enough.
+ */
 export const atOnce = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> => {
   // By host and target, and by host and connection: the other end tells the same connection as another host.
-  const going = new Map<string, string>()
+  const going = new Map<string, Set<string>>()
   const pairs = new Map<string, string>()
-  return rows.filter((row) => {
-    if (row.kind !== "net") return false
+  const double = new Map<Row, Set<string>>()
+  for (const row of rows) {
+    if (row.kind !== "net") continue
     const end = JSON.stringify([row.host, row.key])
-    if (row.op !== "dial") {
-      const pair = pairs.get(end)
-      if (pair !== undefined && going.get(pair) === row.key) going.delete(pair)
-      return false
+    if (row.op === "dial") {
+      const pair = JSON.stringify([row.host, target(row)])
+      const others = going.get(pair) ?? new Set()
+      if (others.size > 0) double.set(row, new Set(others))
+      going.set(pair, others.add(row.key))
+      pairs.set(end, pair)
+    } else if (pairs.has(end)) {
+      going.get(pairs.get(end)!)?.delete(row.key)
+      for (const [dial, others] of double) {
+        if (dial.at === row.at && others.delete(row.key) && others.size === 0) double.delete(dial)
+      }
     }
-    const pair = JSON.stringify([row.host, target(row)])
-    const double = going.has(pair)
-    going.set(pair, row.key)
-    pairs.set(end, pair)
-    return double
-  })
+  }
+  return [...double.keys()]
 }
 
 /** Dials that were more than `most` in some window of this length, over all hosts. */
