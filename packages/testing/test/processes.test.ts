@@ -3,15 +3,15 @@ import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 
-const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
-const old = path("../../../node_modules/node-22-linux-x64/bin/node")
+const fixture = fileURLToPath(new URL("fixture/lossy.ts", import.meta.url))
+const old = fileURLToPath(new URL("../../../node_modules/node-22-linux-x64/bin/node", import.meta.url))
 const hasOld = existsSync(old)
 if (!hasOld) console.log("skipped: there is no second Node on this platform")
 
 /** What the fixture prints: what it found on the first line, and behind it all that must be the same. */
 const explored = (node: string, replay: string) => {
   const clean = { HOLDFAST_SEED: "", HOLDFAST_RUNS: "", HOLDFAST_TIME: "", HOLDFAST_FAILURES: "" }
-  const { stderr, stdout } = spawnSync(node, ["--conditions=source", path("fixture/lossy.ts")], {
+  const { stderr, stdout } = spawnSync(node, ["--conditions=source", fixture], {
     env: { ...process.env, ...clean, HOLDFAST_REPLAY: replay },
     timeout: 20_000,
   })

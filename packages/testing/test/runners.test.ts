@@ -7,6 +7,9 @@ import { assert, describe, it } from "@effect/vitest"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 const fixture = fileURLToPath(new URL("fixture", import.meta.url))
+const failing = fileURLToPath(new URL("fixture/failing.ts", import.meta.url))
+const config = fileURLToPath(new URL("fixture/vitest.config.ts", import.meta.url))
+const nodeTest = fileURLToPath(new URL("fixture/nodeTest.ts", import.meta.url))
 
 /** Runs the tests of the fixture, as a person does, and says what was printed without colours. */
 const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
@@ -18,7 +21,7 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> 
 }
 
 const vitest = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
-  run([join(root, "node_modules/vitest/vitest.mjs"), "run", ...args], env)
+  run([join(root, "node_modules/vitest/vitest.mjs"), "run", "--config", config, ...args], env)
 
 describe("it.sim", { timeout: 60_000 }, () => {
   it("fails with the smallest plan, its files, and one line that runs it again", () => {
@@ -35,6 +38,7 @@ describe("it.sim", { timeout: 60_000 }, () => {
       assert.match(picture!, /^<svg /)
 
       const [, replay, file, pattern] = /again: HOLDFAST_REPLAY='(.*)' npx vitest run (\S+) -t "(.*)"/.exec(said)!
+      assert.strictEqual(join(fixture, file!), failing)
       const again = vitest([file!, "-t", pattern!], { HOLDFAST_FAILURES: folder, HOLDFAST_REPLAY: replay! })
       assert.match(again, /1 failed \| 4 skipped/, again)
       assert.include(again, "run 1 of this exploration fails")
@@ -46,7 +50,7 @@ describe("it.sim", { timeout: 60_000 }, () => {
 
 describe("Sim.assert", { timeout: 30_000 }, () => {
   it("fails a test of node:test with the plan and the line that runs it again", () => {
-    const said = run(["--conditions=source", "--test", "nodeTest.ts"])
+    const said = run(["--conditions=source", "--test", nodeTest])
     assert.match(said, /pass 1\n[\s\S]*fail 1\n/, said)
     assert.match(said, /run 1 of this exploration fails/)
     assert.match(said, /again: HOLDFAST_REPLAY='\{"version":"[^']*"plan":\{"seed":7,[^']*\}' the command of this test/)
