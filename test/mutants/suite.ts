@@ -24,7 +24,8 @@ const forgives: Check.Check = {
   },
 }
 
-const options: Sim.Options = {
+/** What may happen, and what must hold. */
+export const options: Sim.Options = {
   faults: { on: ["client-server"], within: "20 seconds", atMost: 5 },
   check: [
     Check.noLoss(up),
@@ -50,7 +51,7 @@ const options: Sim.Options = {
 }
 
 /** Twelve messages each way while faults happen; then all must arrive, and the server says goodbye. */
-const program = (bug: Bug | undefined) =>
+export const program = (bug: Bug | undefined) =>
   Effect.gen(function* () {
     const network = yield* VirtualNetwork.VirtualNetwork
     const host = network.host("client")

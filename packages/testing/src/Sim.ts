@@ -106,9 +106,9 @@ export interface Options extends Pick<RunOptions, "preempt" | "atMost" | "maxSte
   readonly commands?: Commands.Sequences | undefined
   /** Default `200`, or no limit when there is a `time`; env `HOLDFAST_RUNS` wins. */
   readonly runs?: number | undefined
-  /** Stops after this much real time; env `HOLDFAST_TIME` wins. Default: never. */
+  /** Stops after this much real time; env `HOLDFAST_TIME` wins, also over `runs`. Default: never. */
   readonly time?: Duration.Input | undefined
-  /** Decides what is drawn; without `faults` the first seed. Default: 0 in CI, fresh otherwise; env `HOLDFAST_SEED` wins. */
+  /** Decides what is drawn; without `faults` the first seed. Default: 0 in CI, fresh otherwise; env `HOLDFAST_SEED` wins, also `fresh`. */
   readonly seed?: number | undefined
   /** A folder of plans that failed before, as JSON files; they run first. Default: none. */
   readonly corpus?: string | undefined

@@ -66,6 +66,9 @@ describe("explore", () => {
     assert.deepStrictEqual(seeds({ runs: 2 }), seeds({ seed: 0, runs: 2 }))
     vi.stubEnv("CI", "")
     assert.notDeepEqual(seeds({ runs: 2 }), seeds({ runs: 2 }))
+    vi.stubEnv("CI", "true")
+    vi.stubEnv("HOLDFAST_SEED", "fresh")
+    assert.notDeepEqual(seeds({ seed: 1, runs: 2 }), seeds({ seed: 1, runs: 2 }))
   })
 
   it("a time stops it, after one run at least", () => {
@@ -76,13 +79,21 @@ describe("explore", () => {
     assert.deepStrictEqual(Sim.explore({ time: "1 hour" }, Effect.void), { _tag: "Passed", runs: 1 })
   })
 
+  it("a time from the environment is used up, however many runs were asked for", () => {
+    vi.stubEnv("HOLDFAST_TIME", "200 millis")
+    const report = Sim.explore({ runs: 1, seed: 0 }, Effect.void)
+    assert.isTrue(report._tag === "Passed" && report.runs > 1)
+    vi.stubEnv("HOLDFAST_RUNS", "3")
+    assert.deepStrictEqual(Sim.explore({ runs: 1 }, Effect.void), { _tag: "Passed", runs: 3 })
+  })
+
   it("settings nobody can follow are refused", () => {
     assert.throws(() => Sim.explore({ runs: 0 }, Effect.void), /at least one run, not 0/)
     vi.stubEnv("HOLDFAST_TIME", "soon")
     assert.throws(() => Sim.explore({}, Effect.void), /HOLDFAST_TIME must be like "30 seconds", not soon/)
     clean()
     vi.stubEnv("HOLDFAST_SEED", "first")
-    assert.throws(() => Sim.explore({}, Effect.void), /HOLDFAST_SEED must be a whole number, not first/)
+    assert.throws(() => Sim.explore({}, Effect.void), /HOLDFAST_SEED must be a whole number or "fresh", not first/)
   })
 })
 

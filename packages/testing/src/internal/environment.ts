@@ -24,16 +24,19 @@ export const budget = (options: Pick<Options, "runs" | "seed" | "time">): Budget
   const time = variable("HOLDFAST_TIME")
   const limit = time === undefined ? options.time : duration(time)
   // Who gives a time wants it used.
-  const runs = whole("HOLDFAST_RUNS") ?? options.runs ?? (limit === undefined ? 200 : Infinity)
+  const most = time === undefined ? options.runs : undefined
+  const runs = whole("HOLDFAST_RUNS") ?? most ?? (limit === undefined ? 200 : Infinity)
   if (!(runs >= 1)) throw new RangeError(`an exploration takes at least one run, not ${runs}`)
   return {
-    seed: whole("HOLDFAST_SEED") ?? options.seed ?? (inCI() ? 0 : fresh()),
+    seed: variable("HOLDFAST_SEED") === "fresh" ? fresh() : given(options.seed),
     runs,
     // Who cuts a test short from outside does not ask whether it was long enough.
     least: time === undefined && whole("HOLDFAST_RUNS") === undefined ? 0 : (options.runs ?? 200),
     time: limit === undefined ? Infinity : Duration.toMillis(limit),
   }
 }
+
+const given = (seed: number | undefined): number => whole("HOLDFAST_SEED") ?? seed ?? (inCI() ? 0 : fresh())
 
 /** Milliseconds of the real clock, for differences. */
 export const realMillis = (): number => Number(Effect.runSync(Clock.monotonicTimeNanos)) / 1e6
@@ -54,7 +57,8 @@ const whole = (name: string): number | undefined => {
   if (text === undefined) return undefined
   const value = Number(text)
   if (Number.isSafeInteger(value)) return value
-  throw new RangeError(`${name} must be a whole number, not ${text}`)
+  const or = name === "HOLDFAST_SEED" ? ` or "fresh"` : ""
+  throw new RangeError(`${name} must be a whole number${or}, not ${text}`)
 }
 
 const duration = (text: string): Duration.Duration =>

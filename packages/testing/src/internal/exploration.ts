@@ -32,7 +32,7 @@ export const explore = <E>(options: Options, program: Effect.Effect<unknown, E, 
   const again = (one: Replay.Decoded) => {
     notes.push(...one.notes)
     const trial = attempt(one)
-    return trial.wrong.size === 0 ? undefined : failed(options, one, trial, { first: one.plan, runs, notes })
+    return trial.wrong.length === 0 ? undefined : failed(options, one, trial, { first: one.plan, runs, notes })
   }
   const passed = (): Report<E> => ({ _tag: "Passed", runs, ...(notes.length === 0 ? {} : { notes }) })
 
@@ -77,7 +77,7 @@ interface Found {
 const seeds = <E>({ attempt, budget, late }: Search<E>): Found | undefined => {
   for (let run = 0; run < budget.runs && !late(); run++) {
     const one = { plan: { ...FaultPlan.none, seed: budget.seed + run } }
-    if (attempt(one).wrong.size > 0) return { first: one, smallest: one, runs: run + 1 }
+    if (attempt(one).wrong.length > 0) return { first: one, smallest: one, runs: run + 1 }
   }
   return undefined
 }
@@ -89,17 +89,16 @@ const drawn = <E>(options: Options, { again, attempt, budget, late }: Search<E>)
   for (let batch = 0; done < budget.runs && !late(); batch++) {
     const runs = budget.runs === Infinity ? 200 : budget.runs
     const seed = batch === 0 ? budget.seed : `${budget.seed}.${batch}`
-    let wanted: ReadonlySet<string> | undefined
+    let wanted: string | undefined
     let until = Infinity
     const fails = (one: Replay.Case): boolean => {
       if (wanted !== undefined) {
-        return Environment.realMillis() < until && [...again(one).wrong].some((word) => wanted?.has(word))
+        return Environment.realMillis() < until && again(one).wrong.includes(wanted)
       }
       if (late()) return false
-      const { wrong } = attempt(one)
-      if (wrong.size === 0) return false
       // From here on it shrinks, and must not slip from one mistake to another.
-      wanted = wrong
+      wanted = attempt(one).wrong[0]
+      if (wanted === undefined) return false
       until = Environment.realMillis() + shrinking.millis
       return true
     }

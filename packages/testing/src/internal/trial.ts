@@ -4,6 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import type { Check } from "../Check.ts"
 import type { Row } from "../History.ts"
 import type { Options, Run, World } from "../Sim.ts"
@@ -22,8 +23,8 @@ export interface Broken {
 export interface Trial<E> {
   readonly run: Run<unknown, E>
   readonly broken: ReadonlyArray<Broken>
-  /** In a word each, what is wrong; empty when nothing is. */
-  readonly wrong: ReadonlySet<string>
+  /** In a word each, what is wrong, what may have caused the rest first; empty when nothing is. */
+  readonly wrong: ReadonlyArray<string>
 }
 
 /** Runs a case and judges it. */
@@ -39,19 +40,21 @@ export const run = <E>(
   return {
     run,
     broken,
-    wrong: new Set([
+    wrong: [
       ...(Exit.isFailure(run.exit) ? [ending(run.exit.cause)] : []),
-      ...(run.leaked.length > 0 ? ["leak"] : []),
       ...(run.escapes.length > 0 ? ["escape"] : []),
       ...broken.map(({ check }) => `check ${check}`),
-    ]),
+      ...(run.leaked.length > 0 ? ["leak"] : []),
+    ],
   }
 }
 
 const judged = ({ judge, name }: Check, history: ReadonlyArray<Row>): Broken => ({ check: name, rows: judge(history) })
 
+// Not the message: it may tell numbers that are others in a smaller plan.
 const ending = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   if (error instanceof Stuck) return `stuck ${error.reason}`
-  return Cause.hasDies(cause) ? "defect" : Cause.hasFails(cause) ? "failure" : "interrupt"
+  const kind = Cause.hasDies(cause) ? "defect" : Cause.hasFails(cause) ? "failure" : "interrupt"
+  return `${kind} ${Predicate.hasProperty(error, "_tag") ? String(error._tag) : error instanceof Error ? error.name : ""}`
 }
