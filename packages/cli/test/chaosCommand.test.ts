@@ -186,4 +186,17 @@ The log goes to stderr as lines for people, info and worse.
       )
     }),
   )
+
+  it.live.skipIf(!hasTerminal)(
+    "in the background of a terminal leaves it alone, and is not stopped for touching it",
+    () =>
+      Effect.gen(function* () {
+        const command = `${process.execPath} --conditions=source ${Program.bin} chaos --upstream 127.0.0.1:1 --fault reset`
+        const { code, written } = yield* typed(`sh -mc "${command} & read line; kill \\$! && wait \\$!"`, [
+          [/ready/, "\n"],
+        ])
+        assert.strictEqual(code, 0, written)
+        assert.notInclude(written, "l latency on/off")
+      }),
+  )
 })

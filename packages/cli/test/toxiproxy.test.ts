@@ -158,6 +158,13 @@ describe("what Toxiproxy answers", () => {
     ["POST", "/proxies", { name: "chaos", upstream: "127.0.0.1:1" }, 409, "proxy already exists"],
     ["POST", "/proxies", "", 400, "bad request body: EOF"],
     ["POST", "/proxies", "{", 400, "bad request body: it is no JSON"],
+    [
+      "POST",
+      "/proxies",
+      " ".repeat(2 ** 20 + 1),
+      400,
+      "bad request body: it could not be read, or is larger than 1 MiB",
+    ],
     ["POST", "/proxies", { name: 1 }, 400, "bad request body: name: expected a string, got 1"],
     ["POST", chaos, { enabled: 1 }, 400, "bad request body: enabled: expected true or false, got 1"],
     ["POST", chaos, { upstream: "127.0.0.1:1" }, 400, "chaos is from the command line and stays where it is"],
@@ -197,7 +204,7 @@ describe("what Toxiproxy answers", () => {
     ["POST", "/reset", undefined, 204, ""],
     ["DELETE", chaos, undefined, 204, ""],
   ] as const) {
-    const what = `${method} ${path} ${body === undefined ? "" : JSON.stringify(body)}`
+    const what = `${method} ${path} ${body === undefined ? "" : JSON.stringify(body).slice(0, 80)}`
     it.live(`${status} to ${what}`, () =>
       Effect.gen(function* () {
         const { url } = yield* api

@@ -2,6 +2,7 @@
  * Platform file: the process this program is. Its environment, what its output goes to, the signals it gets and how it ends.
  * A reference, so that tests can be a process of their own.
  */
+import { existsSync, readFileSync } from "node:fs"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -79,7 +80,7 @@ const real = (): Shape => {
 
 const keys = Effect.fnUntraced(function* (heard: (key: string) => void) {
   const { stdin } = process
-  if (!stdin.isTTY) return false
+  if (!stdin.isTTY || !isInForeground()) return false
   const onData = (data: Buffer) => {
     for (const key of data.toString()) {
       // In raw mode the terminal does not make a signal of it.
@@ -93,6 +94,17 @@ const keys = Effect.fnUntraced(function* (heard: (key: string) => void) {
   )
   return true
 })
+
+// The system stops a process of the background that touches the terminal. Where nobody says, it is assumed to be in front.
+const isInForeground = (): boolean => {
+  const stat = "/proc/self/stat"
+  const [, , group, , , front] = existsSync(stat)
+    ? readFileSync(stat, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ")
+    : []
+  return group === front
+}
 
 /** The same signal again within so many milliseconds is its echo. */
 const echo = 100

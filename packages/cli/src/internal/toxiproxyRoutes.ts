@@ -1,7 +1,9 @@
 /**
  * The HTTP API of Toxiproxy: its routes, status codes and bodies, as far as `toxiproxy` knows what they mean.
  */
+import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -90,7 +92,10 @@ const populate = (toxiproxy: Toxiproxy): Answer =>
 
 const parsed = Effect.gen(function* () {
   const request = yield* HttpServerRequest.HttpServerRequest
-  const text = yield* Effect.catch(request.text, () => badBody("it could not be read"))
+  const text = yield* request.text.pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.mebibytes(1)),
+    Effect.catch(() => badBody("it could not be read, or is larger than 1 MiB")),
+  )
   return yield* Effect.catch(
     Effect.try((): unknown => JSON.parse(text)),
     () => badBody(text === "" ? "EOF" : "it is no JSON"),

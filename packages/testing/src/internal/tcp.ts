@@ -6,7 +6,7 @@ import * as Net from "node:net"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type Address, format } from "./address.ts"
+import type { Address } from "./address.ts"
 
 /** One end of a connection: the socket towards a peer. Plain; nothing here throws. */
 export interface End {
@@ -78,9 +78,6 @@ export const dial = (address: Address, dialled: Dialled): { readonly end: End; r
   })
   return endOf(socket)
 }
-
-/** Where a dial to this port fails: for messages. */
-export const target = (address: Address): string => format(address)
 
 const reasons: Readonly<Record<string, string>> = {
   EADDRINUSE: "the port is in use",
