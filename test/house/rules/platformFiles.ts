@@ -58,6 +58,7 @@ export const platformFiles: Readonly<Record<string, ReadonlyArray<string>>> = {
   "packages/websocket/src/internal/browser.ts": ["WebSocket", "setTimeout"],
   "packages/websocket/src/internal/door.ts": ["node:http"],
   "packages/websocket/src/internal/forward.ts": ["node:http", "node:https"],
+  "packages/websocket/src/internal/frameSocket.ts": ["process.nextTick", "setTimeout"],
   "packages/websocket/src/internal/httpServer.ts": ["node:http", "node:https"],
-  "packages/websocket/src/internal/ws.ts": ["process.nextTick", "ws"],
+  "packages/websocket/src/internal/wire.ts": ["node:http", "node:net", "node:tls"],
 }

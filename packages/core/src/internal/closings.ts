@@ -1,6 +1,7 @@
 /**
  * Scopes that are being closed, or are about to be. Whoever must not overlap with them waits here, but not for ever.
  */
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,6 +12,12 @@ export const deadline = 10_000
 
 /** Closes a scope when called; the answer is what is left to run, which fails with what goes wrong in finalizers. */
 export type Close = () => Effect.Effect<void> | undefined
+
+/** Closes it without waiting. */
+export const hangUp = (close: Close, context: Context.Context<never>): void => {
+  const rest = close()
+  if (rest !== undefined) Effect.runForkWith(context)(rest)
+}
 
 /** What is closing now. */
 export class Closings {
@@ -34,13 +41,9 @@ export class Closings {
     }
   }
 
-  get isEmpty(): boolean {
-    return this.#under.size === 0
-  }
-
   /** All is closed, or the deadline of the last has passed. */
   settled(now: number): Effect.Effect<void> {
-    if (this.isEmpty || now >= this.#until) return Effect.void
+    if (this.#under.size === 0 || now >= this.#until) return Effect.void
     return Effect.asVoid(Effect.timeoutOption(this.all, this.#until - now))
   }
 

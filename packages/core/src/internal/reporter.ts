@@ -16,12 +16,15 @@ export class Reporter {
   readonly #target: Targets.Target
   #state: Connectivity.State = "Idle"
   #lostAt: number | undefined
+  readonly #held: boolean
   #open = false
 
-  constructor(context: Context.Context<never>, program: string, target: string) {
+  constructor(context: Context.Context<never>, program: string, target: string, held = false) {
     this.#context = context
     this.#target = Targets.enter(context, program, target)
     this.#target.states[this.#state]++
+    this.#held = held
+    if (held) this.held(1)
   }
 
   moved(to: Connectivity.State): void {
@@ -87,6 +90,7 @@ export class Reporter {
   leave(): void {
     this.#target.states[this.#state]--
     if (this.#open) this.#target.open--
+    if (this.#held) this.held(-1)
     this.#target.leave()
   }
 

@@ -14,7 +14,7 @@ import type * as Connectivity from "../Connectivity.ts"
 import type { Link, Options } from "../Link.ts"
 import { Broadcast } from "./broadcast.ts"
 import * as Classify from "./classify.ts"
-import { type Close, Closings } from "./closings.ts"
+import { Closings, hangUp } from "./closings.ts"
 import { dial, failure } from "./dial.ts"
 import * as Ending from "./ending.ts"
 import type { Generation } from "./generation.ts"
@@ -64,8 +64,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     this.#context = context
     this.#clock = Context.get(context, Clock.Clock)
     this.#pacer = new Pacer(options, this.#clock)
-    this.#report = new Reporter(context, options.program ?? "app", this.target)
-    if (options.held === true) this.#report.held(1)
+    this.#report = new Reporter(context, options.program ?? "app", this.target, options.held === true)
     if (options.eager === true) this.begin()
   }
 
@@ -130,14 +129,9 @@ export class Supervisor<A, E, R> implements Link<A, E> {
       const hangUp = open.map((generation) => this.#end(generation, LinkErrors.closed(this.target)))
       worker?.interruptUnsafe()
       for (const each of hangUp) each()
-      const waits = worker !== undefined || this.#closings?.isEmpty === false
-      if (this.#options.held === true) this.#report.held(-1)
-      if (!waits) return Effect.sync(() => this.#report.leave())
-      return Effect.gen({ self: this }, function* () {
-        if (worker !== undefined) yield* Fiber.await(worker)
-        if (this.#closings !== undefined) yield* this.#closings.all
-        this.#report.leave()
-      })
+      const closed = Effect.suspend(() => this.#closings?.all ?? Effect.void)
+      const stopped = worker === undefined ? closed : Effect.andThen(Fiber.await(worker), closed)
+      return Effect.map(stopped, () => this.#report.leave())
     })
   }
 
@@ -261,7 +255,7 @@ export class Supervisor<A, E, R> implements Link<A, E> {
           return false
         }
         this.#closings ??= new Closings()
-        this.#hangUp(this.#closings.add(scope, this.#now()))
+        hangUp(this.#closings.add(scope, this.#now()), this.#context)
         yield* this.#closings.settled(this.#now())
         if (this.#state === "Shutdown") {
           this.#report.gaveUp(attempt, this.#now() - started)
@@ -376,13 +370,8 @@ export class Supervisor<A, E, R> implements Link<A, E> {
     const close = this.#closings.add(generation.scope, this.#now())
     return () => {
       generation.dismiss()
-      this.#hangUp(close)
+      hangUp(close, this.#context)
     }
-  }
-
-  #hangUp(close: Close): void {
-    const rest = close()
-    if (rest !== undefined) this.#run(rest)
   }
 
   /** After a handover: the old generation lives until nobody holds it, and not longer than `drain`. */

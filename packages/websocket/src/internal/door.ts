@@ -14,7 +14,7 @@ import type { Headers } from "../Transport.ts"
 import * as Forward from "./forward.ts"
 import * as HeaderRules from "./headers.ts"
 import * as Target from "./target.ts"
-import type * as Ws from "./ws.ts"
+import * as Wire from "./wire.ts"
 
 /** Two event listeners and who they work for. */
 export interface Door {
@@ -27,7 +27,7 @@ export interface Door {
 }
 
 /** A closed door; it answers 503 until somebody serves. */
-export const make = (options: { readonly path: string; readonly accepting: Ws.Accepting }): Door => {
+export const make = (options: { readonly path: string; readonly maxMessage: number }): Door => {
   let earlyBytes = 0
   let current: { readonly upgrade: (upgrade: Upgrade) => Run; readonly request: (request: Request) => Run } | undefined
 
@@ -49,10 +49,8 @@ export const make = (options: { readonly path: string; readonly accepting: Ws.Ac
           Effect.suspend(() => {
             detach(response, socket)
             const pending = { request, socket, head: Buffer.concat([head, ...early.stop()]) }
-            return options.accepting.accept(pending, {
-              protocol: answer?.protocol ?? "",
-              headers: answer?.headers ?? {},
-            })
+            const { headers = {}, protocol = "" } = answer ?? {}
+            return Wire.accept(pending, { protocol, headers }, options.maxMessage)
           }),
       })
       settle(run, incoming, early.gone)

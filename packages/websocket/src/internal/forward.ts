@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { Request } from "../Acceptor.ts"
 import { TransportError } from "../Transport.ts"
-import * as Ws from "./ws.ts"
+import * as Wire from "./wire.ts"
 
 /** Completes when the answer has been passed on; fails when there is none, and nothing has been answered then. */
 export const forward = (
@@ -36,7 +36,7 @@ export const forward = (
     const failed = (error: Error) => {
       if (response.writableEnded) return // answered, and only still on its way
       if (response.headersSent) response.destroy()
-      resume(Effect.fail(new TransportError({ reason: Ws.unreachable(url.origin, error) })))
+      resume(Effect.fail(new TransportError({ reason: Wire.unreachable(url.origin, error) })))
     }
     onward.on("socket", (socket) => socket.once("connect", () => onward.setTimeout(answerTimeout)))
     // Later, too: an answer that stands still, or is not taken, ends.
@@ -46,11 +46,11 @@ export const forward = (
     onward.on("close", () => failed(new Error("it hung up without an answer")))
     onward.on("response", (answer) => {
       const status = answer.statusCode ?? 0
-      if (!Ws.isFinal(status)) {
+      if (!Wire.isFinal(status)) {
         failed(new Error(`it answered with status ${status}`))
         return onward.destroy()
       }
-      const headers = target.answerHeaders(Ws.headersOf(answer))
+      const headers = target.answerHeaders(Wire.headersOf(answer))
       response.writeHead(status, headers as Http.OutgoingHttpHeaders) // as above
       pipeline(answer, response, () => resume(Effect.void))
     })

@@ -14,7 +14,6 @@ import type { Acceptor, Limits, ListenOptions, Tls } from "../Acceptor.ts"
 import * as Door from "./door.ts"
 import { ListenError } from "./listenError.ts"
 import * as Target from "./target.ts"
-import * as Ws from "./ws.ts"
 
 /** Listens until the scope closes. */
 export const listen = Effect.fnUntraced(function* (
@@ -29,7 +28,7 @@ export const listen = Effect.fnUntraced(function* (
     }),
   )
   const maxMessage = messageLimit(options)
-  const door = Door.make({ path: "/", accepting: Ws.makeAccepting({ maxMessage }) })
+  const door = Door.make({ path: "/", maxMessage })
   server.on("upgrade", door.upgrade)
   server.on("request", door.request)
   yield* bind(server, host, port, at)
@@ -60,7 +59,7 @@ export const join = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Acceptor["Service"], never, Scope.Scope> {
   const path = options.path ?? "/"
   const maxMessage = messageLimit(options)
-  const door = Door.make({ path, accepting: Ws.makeAccepting({ maxMessage }) })
+  const door = Door.make({ path, maxMessage })
   yield* Effect.acquireRelease(
     Effect.sync(() => claim(server(), path, door)),
     (release) => Effect.sync(release),
