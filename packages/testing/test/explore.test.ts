@@ -89,6 +89,7 @@ describe("explore", () => {
 
   it("settings nobody can follow are refused", () => {
     assert.throws(() => Sim.explore({ runs: 0 }, Effect.void), /at least one run, not 0/)
+    assert.throws(() => Sim.explore({ seed: -1 }, Effect.void), /at least 0, not -1/)
     vi.stubEnv("HOLDFAST_TIME", "soon")
     assert.throws(() => Sim.explore({}, Effect.void), /HOLDFAST_TIME must be like "30 seconds", not soon/)
     clean()

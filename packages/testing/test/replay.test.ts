@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Commands, type FaultPlan } from "@holdfast/testing"
+import { Commands, FaultPlan } from "@holdfast/testing"
 import { Effect } from "effect"
 import * as Replay from "../src/internal/replay.ts"
 import { own, version } from "../src/internal/version.ts"
@@ -20,6 +20,15 @@ describe("a replay", () => {
     assert.notMatch(line, /['\n]/)
     assert.deepStrictEqual(Replay.decode(line, "x", commands), { plan, calls: [["go", null]], notes: [] })
   })
+
+  it.effect.prop(
+    "is the same again, whatever was drawn",
+    [FaultPlan.arbitrary({ on: ["client-server", "server"] })],
+    ([plan]) =>
+      Effect.sync(() =>
+        assert.deepStrictEqual(Replay.decode(Replay.encode({ plan }), "x", undefined), { plan, notes: [] }),
+      ),
+  )
 
   it("may be a plan alone", () => assert.deepStrictEqual(read(plan), { plan, notes: [] }))
 

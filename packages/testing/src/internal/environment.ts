@@ -27,8 +27,11 @@ export const budget = (options: Pick<Options, "runs" | "seed" | "time">): Budget
   const most = time === undefined ? options.runs : undefined
   const runs = whole("HOLDFAST_RUNS") ?? most ?? (limit === undefined ? 200 : Infinity)
   if (!(runs >= 1)) throw new RangeError(`an exploration takes at least one run, not ${runs}`)
+  const seed = variable("HOLDFAST_SEED") === "fresh" ? fresh() : given(options.seed)
+  // It stands in a plan, and there it is one.
+  if (!(seed >= 0)) throw new RangeError(`the seed of an exploration is at least 0, not ${seed}`)
   return {
-    seed: variable("HOLDFAST_SEED") === "fresh" ? fresh() : given(options.seed),
+    seed,
     runs,
     // Who cuts a test short from outside does not ask whether it was long enough.
     least: time === undefined && whole("HOLDFAST_RUNS") === undefined ? 0 : (options.runs ?? 200),
