@@ -7,29 +7,38 @@ import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { describe, it } from "@effect/vitest"
 import { type Fault, FaultPlan, Sim, VirtualNetwork } from "@holdfast/testing"
 import * as FaultProxy from "@holdfast/testing/FaultProxy"
-import { Effect, Result } from "effect"
-import { answer, ask, questions, type Story } from "./kit/story.ts"
+import { Effect, Option, Result } from "effect"
+import { all, answer, ask, type Bugs, type Story, verdict } from "./kit/story.ts"
 
-const simulated = (plan: FaultPlan.FaultPlan): Effect.Effect<Story> => {
+const simulated = (plan: FaultPlan.FaultPlan, bugs?: Bugs): Effect.Effect<Story | undefined> => {
   const { exit } = Sim.run(
     Effect.gen(function* () {
       const network = yield* VirtualNetwork.VirtualNetwork
       yield* network.host("server").onSocket(7, answer)
       const client = network.host("client")
-      return yield* client.run(ask(Effect.sync(() => client.socket("server:7"))))
-    }).pipe(Effect.scoped),
+      return yield* client.run(
+        ask(
+          Effect.sync(() => client.socket("server:7")),
+          bugs,
+        ),
+      )
+    }).pipe(ended, Effect.scoped),
     { plan, seed: plan.seed, preempt: 0 },
   )
   return exit
 }
 
-const real = Effect.fnUntraced(function* (plan: FaultPlan.FaultPlan) {
+// Nothing, for a program that does not come to its end; all that do need less.
+const ended = <A, E, R>(story: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.timeoutOption(story, "3500 millis"), Option.getOrUndefined)
+
+const real = Effect.fnUntraced(function* (plan: FaultPlan.FaultPlan, bugs?: Bugs) {
   const server = yield* NodeSocketServer.make({ host: "127.0.0.1", port: 0 })
   yield* Effect.forkScoped(server.run((socket) => Effect.ignore(answer(socket))))
   const proxy = yield* FaultProxy.make({ upstream: String(server.address), link: "client-server" })
   const [host, port] = proxy.address.split(":")
   yield* Effect.forkScoped(proxy.play(plan), { startImmediately: true })
-  return yield* ask(NodeSocket.makeNet({ host: host!, port: Number(port) }))
+  return yield* ended(ask(NodeSocket.makeNet({ host: host!, port: Number(port) }), bugs))
 })
 
 const plan = (healAt: Fault.Time, faults: string): FaultPlan.FaultPlan => ({
@@ -63,10 +72,37 @@ describe.concurrent("the same plan, simulated and real", () => {
   ] as const) {
     it.live(`${faults || "nothing"} leaves ${mishaps.join(", ") || (slow ? "a delay" : "no trace")}`, ({ expect }) =>
       Effect.gen(function* () {
-        const story: Story = { answers: Array.from({ length: questions }, (_, at) => at + 1), mishaps, slow }
+        const story: Story = { answers: all, mishaps, slow }
         const it = plan("3s", faults)
         const told = yield* Effect.all({ simulated: simulated(it), real: real(it) })
         expect(told).toEqual({ simulated: story, real: story })
+      }),
+    )
+  }
+})
+
+describe.concurrent("a planted bug shows in both worlds or in none", () => {
+  const sound = {}
+  const patient = { patient: true }
+  const forgetful = { forgetful: true }
+  const faint = { faint: true }
+  for (const [bugs, faults, expected] of [
+    [sound, "blackhole:keepOpen,at=100ms,for=100ms", "fine"],
+    [patient, "blackhole:keepOpen,at=100ms,for=100ms", "stuck"],
+    [patient, "blackhole:at=100ms,for=100ms", "fine"],
+    [patient, "latency:delay=100ms,at=100ms,for=300ms", "fine"],
+    [forgetful, "latency:delay=100ms,at=100ms,for=300ms", "fine"],
+    [forgetful, "reset:at=message:5,for=0ms", "lost"],
+    [forgetful, "cutAt:bytes=5B,dir=up,for=150ms", "lost"],
+    [faint, "reset:at=message:5,for=0ms", "fine"],
+    [faint, "refuse:at=message:6,for=250ms;reset:at=message:6,for=0ms", "lost"],
+    [sound, "refuse:at=message:6,for=250ms;reset:at=message:6,for=0ms", "fine"],
+  ] as const) {
+    it.live(`${Object.keys(bugs)[0] ?? "sound"} under ${faults} is ${expected}`, ({ expect }) =>
+      Effect.gen(function* () {
+        const it = plan("1h", faults)
+        const told = yield* Effect.all({ simulated: simulated(it, bugs), real: real(it, bugs) })
+        expect([verdict(told.simulated), verdict(told.real)]).toEqual([expected, expected])
       }),
     )
   }

@@ -132,7 +132,7 @@ describe("what cannot be", () => {
   }
 
   for (const [options, message] of [
-    [{ listen: "0.0.0.0:0" }, 'expected an address of this machine, not "0.0.0.0:0"'],
+    [{ listen: "0.0.0.0:0" }, 'expected a loopback address such as 127.0.0.1:6000, not "0.0.0.0:0"'],
     [{ listen: "8080" }, 'expected HOST:PORT such as 127.0.0.1:9000, not "8080"'],
     [{ upstream: "http://a:1" }, 'expected HOST:PORT such as 127.0.0.1:9000, not "http://a:1"'],
   ] as const) {

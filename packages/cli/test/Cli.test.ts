@@ -105,7 +105,7 @@ describe("a command line", () => {
     ["chaos --upstream a:1 --plan /none.json", "--plan: /none.json cannot be read: no such file"],
     [
       "chaos --upstream a:1 --api 0.0.0.0:1",
-      "--api: expected an address of this machine, got 0.0.0.0:1: the API asks nobody who they are",
+      "--api: expected a loopback address such as 127.0.0.1:8474, got 0.0.0.0:1: the API asks nobody who they are",
     ],
 
     ["check-config proxy --config /none.yaml", "config /none.yaml: cannot be read: no such file"],

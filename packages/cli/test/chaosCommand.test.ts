@@ -167,6 +167,17 @@ The log goes to stderr as lines for people, info and worse.
     }).pipe(Effect.provide(pretend().layer)),
   )
 
+  it.live("has its config file checked without looking for its plan", () =>
+    Effect.gen(function* () {
+      const file = join(yield* Program.folder, "holdfast.yaml")
+      writeFileSync(file, "chaos:\n  upstream: 127.0.0.1:9000\n  plan: none.json\n")
+      const { layer, written } = pretend()
+      const code = yield* Effect.provide(run(["check-config", "chaos", "--config", file]), layer)
+      assert.deepStrictEqual([code, written.err], [0, ""])
+      assert.include(written.out, `The faults in none.json (from ${file}) are played once, from the start;`)
+    }),
+  )
+
   const hasTerminal = tool("script", "--version")
 
   it.live.skipIf(!hasTerminal)("on a terminal hears keys, shows what is on, and stops at q", () =>

@@ -173,7 +173,7 @@ describe("what Toxiproxy answers", () => {
       "/proxies",
       { name: "a", upstream: "127.0.0.1:1", listen: "0.0.0.0:0" },
       500,
-      'expected an address of this machine, not "0.0.0.0:0"',
+      'expected a loopback address such as 127.0.0.1:6000, not "0.0.0.0:0"',
     ],
     ["GET", `${chaos}/toxics/none`, undefined, 404, "toxic not found"],
     ["PATCH", `${chaos}/toxics/none`, {}, 404, "toxic not found"],

@@ -119,7 +119,7 @@ export const make = Effect.fnUntraced(function* (
   const listen = yield* addressOf(options.listen ?? "127.0.0.1:0")
   if (options.anywhere !== true && !Address.isLoopback(listen)) {
     return yield* failed(
-      new InvalidAddress({ address: Address.format(listen), expected: "an address of this machine" }),
+      new InvalidAddress({ address: Address.format(listen), expected: "a loopback address such as 127.0.0.1:6000" }),
     )
   }
   const route = options.link === undefined ? undefined : routeOf(options.link)

@@ -17,6 +17,16 @@ export interface Story {
 /** What becomes of an attempt that is not answered. */
 export type Mishap = "refused" | "ended" | "broken" | "silent"
 
+/** Bugs that such a program may have. */
+export interface Bugs {
+  /** It waits for an answer for ever. */
+  readonly patient?: boolean
+  /** It does not ask again what was not answered. */
+  readonly forgetful?: boolean
+  /** It believes the first dial that fails. */
+  readonly faint?: boolean
+}
+
 /** Gives back what it is sent. */
 export const answer = (socket: Socket): Effect.Effect<never, SocketError> =>
   Effect.gen(function* () {
@@ -26,7 +36,10 @@ export const answer = (socket: Socket): Effect.Effect<never, SocketError> =>
   }).pipe(Effect.scoped)
 
 /** Asks until all is answered. */
-export const ask = Effect.fnUntraced(function* (dial: Effect.Effect<Socket>): Effect.fn.Return<Story> {
+export const ask = Effect.fnUntraced(function* (
+  dial: Effect.Effect<Socket>,
+  { faint = false, forgetful = false, patient = false }: Bugs = {},
+): Effect.fn.Return<Story> {
   const answers: Array<number> = []
   const mishaps = new Set<Mishap>()
   let slow = false
@@ -41,11 +54,16 @@ export const ask = Effect.fnUntraced(function* (dial: Effect.Effect<Socket>): Ef
     session = undefined
     return closing
   })
-  while (answers.length < questions) {
-    const trying = attempt(answers.length + 1).pipe(
-      Effect.timeoutOrElse({ duration: "700 millis", orElse: () => Effect.fail("silent" as const) }),
+  let question = 1
+  while (question <= questions && !(faint && mishaps.has("refused"))) {
+    const trying = attempt(question).pipe(
+      Effect.timeoutOrElse({
+        duration: patient ? "1 hour" : "700 millis",
+        orElse: () => Effect.fail("silent" as const),
+      }),
     )
     const [time, exit] = yield* Effect.timed(Effect.result(trying))
+    if (exit._tag === "Success" || forgetful) question++
     if (exit._tag === "Success") answers.push(exit.success)
     else {
       mishaps.add(exit.failure === "silent" ? "silent" : mishapOf[exit.failure.reason._tag])
@@ -58,8 +76,14 @@ export const ask = Effect.fnUntraced(function* (dial: Effect.Effect<Socket>): Ef
   return { answers, mishaps: [...mishaps], slow }
 })
 
-/** All of them are answered in the end. */
-export const questions = 10
+/** The verdict: every question is answered, in its order; some are not; or it has not come to an end. */
+export const verdict = (story: Story | undefined): "fine" | "lost" | "stuck" =>
+  story === undefined ? "stuck" : story.answers.join() === all.join() ? "fine" : "lost"
+
+const questions = 10
+
+/** What comes of it when all are answered. */
+export const all: ReadonlyArray<number> = Array.from({ length: questions }, (_, at) => at + 1)
 
 const mishapOf = {
   SocketOpenError: "refused",

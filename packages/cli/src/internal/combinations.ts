@@ -67,7 +67,7 @@ export const problemOfChaos = (settings: Resolved<typeof Tables.chaos>): UsageEr
     return new UsageError({ message })
   }
   if (api !== undefined && !isLoopback(api)) {
-    const message = `${sources.api.where}: expected an address of this machine, got ${formatAddress(api)}: the API asks nobody who they are`
+    const message = `${sources.api.where}: expected a loopback address such as 127.0.0.1:8474, got ${formatAddress(api)}: the API asks nobody who they are`
     return new UsageError({ message })
   }
   return problemOfAdmin(settings)

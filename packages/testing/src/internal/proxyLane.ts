@@ -11,7 +11,7 @@ import type { Alarm } from "./alarm.ts"
 export interface Toxic {
   /** Milliseconds that a read takes longer, drawn for each. */
   readonly late?: () => number
-  /** Milliseconds that the end takes longer. */
+  /** Milliseconds more for the end. */
   readonly lateEnd?: number
   /** Nothing is read and nothing goes on. */
   readonly holds?: true
@@ -84,12 +84,13 @@ export class Lane {
     this.#steer()
   }
 
+  /** It has a say from now on; what is under way is as late as it was. */
   add(toxic: Toxic): void {
     this.#toxics.push(toxic)
     this.#pump()
   }
 
-  /** What was late because of it goes on now, in order. */
+  /** If it made things late, whatever is late goes on now, in order. */
   remove(toxic: Toxic): void {
     const at = this.#toxics.indexOf(toxic)
     if (at < 0) return
@@ -131,12 +132,12 @@ export class Lane {
   ended(tell: () => void): void {
     if (this.#mute) return
     let late = 0
-    for (const { lateEnd = 0, swallows } of this.#toxics) {
-      if (swallows) {
+    for (const toxic of this.#toxics) {
+      if (toxic.swallows) {
         this.hasLost = true
         return
       }
-      late += lateEnd
+      late += (toxic.late?.() ?? 0) + (toxic.lateEnd ?? 0)
     }
     if (late === 0 && this.#head === this.#queue.length) tell()
     else this.#push(undefined, tell, late)

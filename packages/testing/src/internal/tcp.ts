@@ -44,7 +44,7 @@ export const listen = (
         const { end, hear } = endOf(socket)
         accept(end, hear)
       })
-      server.once("error", (error: NodeJS.ErrnoException) =>
+      server.on("error", (error: NodeJS.ErrnoException) =>
         resume(Effect.fail(new CannotListen({ why: reasons[error.code ?? ""] ?? error.message }))),
       )
       server.listen({ host, port }, () => resume(Effect.succeed(server)))

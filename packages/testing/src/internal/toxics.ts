@@ -139,7 +139,7 @@ const swallowing = (dir: Fault.Direction | undefined, keepOpen: boolean): Begin 
 
 /** Ends a connection right behind so many bytes. */
 const behind = (size: Fault.Size, dir: Fault.Direction | undefined, end: (pair: Pair, way: Way) => void): Begin => {
-  const bytes = Fault.toBytes(size)
+  const bytes = Math.floor(Fault.toBytes(size))
   if (bytes === 0) return once((pair) => end(pair, waysOf(dir)[0]!))
   return each(dir, (pair, _, way) => ({ gate: Gates.limit(bytes, () => end(pair, way)) }))
 }
