@@ -21,9 +21,9 @@ export const explore = <E>(options: Options, program: Effect.Effect<unknown, E, 
   const notes: Array<string> = []
   let runs = 0
 
-  const attempt = (one: Replay.Case): Trial.Trial<E> => {
+  const attempt = (one: Replay.Case, located = false): Trial.Trial<E> => {
     runs++
-    const trial = Trial.run(options, program, one)
+    const trial = Trial.run(options, program, one, located)
     for (const check of missing) if (check.sometimes?.(trial.run.history) === true) missing.delete(check)
     return trial
   }
@@ -31,7 +31,7 @@ export const explore = <E>(options: Options, program: Effect.Effect<unknown, E, 
   // Cases as they are. Whatever is odd about one is told, however it ends.
   const again = (one: Replay.Decoded) => {
     notes.push(...one.notes)
-    const trial = attempt(one)
+    const trial = attempt(one, true)
     return trial.wrong.length === 0 ? undefined : failed(options, one, trial, { first: one.plan, runs, notes })
   }
   const passed = (): Report<E> => ({ _tag: "Passed", runs, ...(notes.length === 0 ? {} : { notes }) })
@@ -47,11 +47,11 @@ export const explore = <E>(options: Options, program: Effect.Effect<unknown, E, 
   // One run there is always.
   const before = runs
   const late = () => runs > before && Environment.realMillis() - start >= budget.time
-  const search: Search<E> = { attempt, late, again: (one) => Trial.run(options, program, one), budget }
+  const search: Search<E> = { attempt, late, again: (one) => Trial.run(options, program, one, false), budget }
   const found = options.faults === undefined && options.commands === undefined ? seeds(search) : drawn(options, search)
   if (found !== undefined) {
     const about = { first: found.first.plan, runs: found.runs + before, notes }
-    return failed(options, found.smallest, search.again(found.smallest), about)
+    return failed(options, found.smallest, Trial.run(options, program, found.smallest, true), about)
   }
   if (missing.size === 0 || runs - before < budget.least) return passed()
   return { _tag: "Unseen", runs, unseen: [...missing].map(({ name }) => name) }

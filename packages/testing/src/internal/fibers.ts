@@ -36,8 +36,11 @@ export interface Fibers {
   readonly alive: () => ReadonlyArray<Known>
 }
 
-/** No fibers yet. With `trace`, `first` can name them. */
-export const make = (moment: Moment, trace: boolean): Fibers => {
+/** No fibers yet. With `trace`, `first` can name them; `located`, they know the lines that started them, which is most of what they cost. */
+export const make = (
+  moment: Moment,
+  { located, trace }: { readonly located: boolean; readonly trace: boolean },
+): Fibers => {
   const all = new Map<AnyFiber, Known>()
   let numbers = 0
   let sweepAt = 1024
@@ -59,7 +62,7 @@ export const make = (moment: Moment, trace: boolean): Fibers => {
       number: ++numbers,
       by: by === undefined ? undefined : all.get(by)?.number,
       // A fork leaves no line of the program on the stack; a callback that runs an effect does, and has no better name.
-      started: first === undefined && by !== undefined ? undefined : CallSite.capture(20),
+      started: !located || (first === undefined && by !== undefined) ? undefined : CallSite.capture(20),
       since: moment.now,
       step: moment.steps,
     }

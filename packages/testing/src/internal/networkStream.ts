@@ -28,7 +28,8 @@ export class VirtualStream implements End {
   isOpen = false
   #finRead = false
   #finWritten = false
-  #error: Socket.SocketError | undefined
+  // Made when somebody asks: an error of a Schema costs as much as many messages.
+  #error: (() => Socket.SocketError) | undefined
   #waiter: Resume | undefined
 
   constructor(machine: Machine, out: Pipe, incoming: Pipe) {
@@ -47,7 +48,7 @@ export class VirtualStream implements End {
     this.onConnected()
   }
   refused(error: Error): void {
-    this.#end(new Socket.SocketError({ reason: new Socket.SocketOpenError({ kind: "Unknown", cause: error }) }))
+    this.#end(() => new Socket.SocketError({ reason: new Socket.SocketOpenError({ kind: "Unknown", cause: error }) }))
     this.onConnected()
   }
   wake(): void {
@@ -55,10 +56,10 @@ export class VirtualStream implements End {
     const chunks = this.#read()
     if (chunks !== undefined) return this.#answer(Effect.succeed(chunks))
     const error = this.#finRead ? closed(1000) : this.#error
-    if (error !== undefined) this.#answer(Effect.fail(error))
+    if (error !== undefined) this.#answer(Effect.fail(error()))
   }
   die(): void {
-    this.#end(new Socket.SocketError({ reason: new Socket.SocketReadError({ cause: failed("read") }) }))
+    this.#end(() => new Socket.SocketError({ reason: new Socket.SocketReadError({ cause: failed("read") }) }))
   }
   abort(): void {
     if (this.#error === undefined) this.#out.reset()
@@ -138,7 +139,7 @@ export class VirtualStream implements End {
     this.#waiter = undefined
     resume(effect)
   }
-  #end(error: Socket.SocketError): void {
+  #end(error: () => Socket.SocketError): void {
     if (this.#error !== undefined) return
     this.#error = error
     this.#out.abandon()
@@ -203,7 +204,7 @@ export const opened = (dial: () => VirtualStream): Effect.Effect<VirtualStream, 
 
 const text = new TextEncoder()
 const failed = (what: string): Error => Object.assign(new Error(`${what} ECONNRESET`), { code: "ECONNRESET" })
-const closed = (code: number): Socket.SocketError =>
+const closed = (code: number) => (): Socket.SocketError =>
   new Socket.SocketError({ reason: new Socket.SocketCloseError({ code }) })
 const writeError = (): Socket.SocketError =>
   new Socket.SocketError({ reason: new Socket.SocketWriteError({ cause: failed("write") }) })

@@ -23,8 +23,12 @@ import * as Services from "./services.ts"
 import { Stuck, type Waiting } from "./stuck.ts"
 import * as Timers from "./timers.ts"
 
-/** Runs a program once. */
-export const simulate = <A, E>(program: Effect.Effect<A, E, World>, options: RunOptions = {}): Run<A, E> => {
+/** Runs a program once. `located`, what waits or is left can be told with the lines that started it. */
+export const simulate = <A, E>(
+  program: Effect.Effect<A, E, World>,
+  options: RunOptions = {},
+  located = true,
+): Run<A, E> => {
   const { preempt, seed } = checked(options)
   const moment = Moment.make()
   const timers = Timers.make()
@@ -32,7 +36,7 @@ export const simulate = <A, E>(program: Effect.Effect<A, E, World>, options: Run
   const escapes = Escapes.make(moment)
   const { recorder, rows } = Recording.make(moment)
   const trace: Array<Scheduler.Decision> = []
-  const fibers = Fibers.make(moment, options.trace === true)
+  const fibers = Fibers.make(moment, { located, trace: options.trace === true })
   const stepper = Scheduler.make({
     moment,
     fibers,

@@ -27,15 +27,16 @@ export interface Trial<E> {
   readonly wrong: ReadonlyArray<string>
 }
 
-/** Runs a case and judges it. */
+/** Runs a case and judges it. What is only searched for need not be located. */
 export const run = <E>(
   options: Options,
   program: Effect.Effect<unknown, E, World>,
   { calls, plan }: Case,
+  located: boolean,
 ): Trial<E> => {
   const { atMost, check = [], maxSteps, preempt } = options
   const own = calls === undefined ? program : Effect.provideService(program, Calls, calls)
-  const run = simulate(own, { atMost, maxSteps, plan, preempt, seed: plan.seed })
+  const run = simulate(own, { atMost, maxSteps, plan, preempt, seed: plan.seed }, located)
   const broken = check.map((check) => judged(check, run.history)).filter(({ rows }) => rows.length > 0)
   return {
     run,
