@@ -5,8 +5,8 @@ import { assert, describe, it } from "@effect/vitest"
 
 const fixture = fileURLToPath(new URL("fixture/lossy.ts", import.meta.url))
 const old = fileURLToPath(new URL("../../../node_modules/node-22-linux-x64/bin/node", import.meta.url))
-const hasOld = existsSync(old)
-if (!hasOld) console.log("skipped: there is no second Node on this platform")
+const hasOld = existsSync(old) && !process.version.startsWith("v22.")
+if (!hasOld) console.log("skipped: there is no other version of Node here")
 
 /** What the fixture prints: what it found on the first line, and behind it all that must be the same. */
 const explored = (node: string, replay: string) => {
@@ -35,7 +35,6 @@ describe("a printed replay line", { timeout: 60_000 }, () => {
 
   it.skipIf(!hasOld)("tells the same under another version of Node", () => {
     assert.match(versionOf(old), /^v22\./)
-    assert.notMatch(versionOf(process.execPath), /^v22\./)
     assert.strictEqual(explored(old, line!).told, found.told)
   })
 
