@@ -55,7 +55,8 @@ export const ask = Effect.fnUntraced(function* (
     return closing
   })
   let question = 1
-  while (question <= questions && !(faint && mishaps.has("refused"))) {
+  while (question <= questions) {
+    if (faint && mishaps.has("refused")) break
     const trying = attempt(question).pipe(
       Effect.timeoutOrElse({
         duration: patient ? "1 hour" : "700 millis",
