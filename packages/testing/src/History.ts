@@ -26,6 +26,19 @@ import { Here, type Kind, Recorder } from "./internal/record.ts"
  * | `info` | it was interrupted or died: maybe it happened |
  * | `state` | something is like this now |
  * | `net`, `fault` | what the network and the plan did |
+ *
+ * Rows that come by themselves:
+ *
+ * | kind, op | host | key | value |
+ * | --- | --- | --- | --- |
+ * | `net`, `dial` | who dials | the connection | `{ "to": "server:80" }` |
+ * | `net`, `connect` | each end, once it is open | the connection | |
+ * | `net`, `refuse` | who dialled | the connection | a word about why |
+ * | `net`, `close` | each end, and a dial that came to nothing | the connection | `{ "code": 1006, "reason": "" }`, where there is one |
+ * | `fault`, its `_tag` | | the link or host | the fault |
+ * | `fault`, `end` | | the link or host | the fault that is over |
+ * | `fault`, `heal` | | | |
+ * | `state`, `left` | | a fiber that has outlived its program | where it is |
  */
 export const Row = Schema.Struct({
   /** Its place in the history, from 0. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { History, Sim } from "@holdfast/testing"
+import { type FaultPlan, History, Sim, VirtualNetwork } from "@holdfast/testing"
 import { Effect, Fiber, Result } from "effect"
 
 /** Kind, operation, key and value of every row, and when it was. */
@@ -74,6 +74,47 @@ describe("History", () => {
     const text = History.encode(history)
     assert.strictEqual(text.split("\n").length, 3)
     assert.deepStrictEqual(Result.getOrThrow(History.decode(`${text}\n`)), history)
+  })
+
+  it("the network and the plan tell what they do", () => {
+    const program = Effect.gen(function* () {
+      const network = yield* VirtualNetwork.VirtualNetwork
+      const [client, server] = [network.host("client"), network.host("server")]
+      yield* server.onWebSocket(80, () => {})
+      const dial = (url: string) => {
+        const socket: VirtualNetwork.WebSocketLike = client.webSocket(url)
+        socket.on("error", () => {})
+        return socket
+      }
+      dial("ws://server:81")
+      const socket = dial("ws://server")
+      yield* Effect.sleep("1500 millis")
+      dial("ws://server").terminate()
+      yield* Sim.healed
+      socket.terminate()
+      yield* Effect.sleep("1 second")
+    })
+    const reset: FaultPlan.Entry = { at: "1s", on: "client-server", fault: { _tag: "reset" }, for: "100ms" }
+    const plan: FaultPlan.FaultPlan = { seed: 0, faults: [reset], healAt: "2s" }
+    const { history } = Sim.run(program, { plan, preempt: 0 })
+    assert.deepStrictEqual(
+      history.map(({ host, key, kind, op, value }) => [kind, op, host, key, value]),
+      [
+        ["net", "dial", "client", "client-server#1", { to: "server:81" }],
+        ["net", "dial", "client", "client-server#2", { to: "server:80" }],
+        ["net", "refuse", "client", "client-server#1", "ECONNREFUSED"],
+        ["net", "close", "client", "client-server#1", { code: 1006, reason: "" }],
+        ["net", "connect", "server", "client-server#2", null],
+        ["net", "connect", "client", "client-server#2", null],
+        ["fault", "reset", "", "client-server", reset.fault],
+        ["net", "close", "client", "client-server#2", { code: 1006, reason: "" }],
+        ["net", "close", "server", "client-server#2", { code: 1006, reason: "" }],
+        ["fault", "end", "", "client-server", reset.fault],
+        ["net", "dial", "client", "client-server#3", { to: "server:80" }],
+        ["net", "close", "client", "client-server#3", { code: 1006, reason: "" }],
+        ["fault", "heal", "", "", null],
+      ],
+    )
   })
 
   it("a line that is no row is named, with what was expected", () => {
