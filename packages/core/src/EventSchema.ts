@@ -87,6 +87,26 @@ export const Breaker = define("Breaker", {
   openForMillis: Schema.NullOr(Schema.Number),
 })
 
+/** A retry budget allowed no more. At most once a second. */
+export const Exhausted = define("Exhausted", { kind: Schema.Literals(["retry", "hedge"]) })
+
+/** A bulkhead refused a call. At most once a second. */
+export const Full = define("Full", { running: Schema.Int, waiting: Schema.Int })
+
+/** How a member of a set was found bad: the `method` label of `holdfast_outlier_ejections_total`. */
+export const OutlierMethod = Schema.Literals(["consecutive", "success_rate", "failure_percentage"])
+
+/** A member of a set is not to be used for a while. The target is the set. */
+export const Ejected = define("Ejected", {
+  member: Schema.String,
+  method: OutlierMethod,
+  why: Schema.String,
+  forMillis: Schema.Number,
+})
+
+/** It may be used again. */
+export const Admitted = define("Admitted", { member: Schema.String, why: Schema.String })
+
 /** A program closes what is open. */
 export const Draining = define("Draining", { open: Schema.Int })
 
@@ -97,4 +117,18 @@ export const Drained = define("Drained", { closed: Schema.Int, cut: Schema.Int }
 export const Lagged = define("Lagged", { missed: Schema.Int })
 
 /** Every kind that core itself emits. The union is open: read unknown tags as `Events.Event`. */
-export const Known = Schema.Union([Connecting, Connected, Failed, Lost, Health, Breaker, Draining, Drained, Lagged])
+export const Known = Schema.Union([
+  Connecting,
+  Connected,
+  Failed,
+  Lost,
+  Health,
+  Breaker,
+  Exhausted,
+  Full,
+  Ejected,
+  Admitted,
+  Draining,
+  Drained,
+  Lagged,
+])

@@ -3,6 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Checked from "./checked.ts"
+import { buckets, Recent } from "./recent.ts"
 
 /** When to open. A plain value; times are in milliseconds. */
 export type Rule =
@@ -56,7 +57,6 @@ export const check = (rule: Rule, field: string): Rule => {
 }
 
 const mostCalls = 100_000
-const buckets = 10
 
 /** Failures in a row. */
 class Streak implements Memory {
@@ -141,95 +141,44 @@ class LastCalls implements Memory {
   }
 }
 
-/**
- * The calls of the last while, in ten buckets: what is remembered is between nine and ten tenths of the window old, and at most as
- * old as the window.
- */
+/** The calls of the last while. */
 class LastWhile implements Memory {
   readonly #rule: Exclude<Rule, { readonly _tag: "Consecutive" | "CountWindow" }>
-  readonly #width: number
-  /** Calls and bad calls of each bucket, in turn. */
-  #counts: Uint32Array | undefined
-  #turn = 0
-  #calls = 0
-  #bad = 0
+  /** Calls, and bad ones. */
+  readonly #recent: Recent
 
   constructor(rule: Exclude<Rule, { readonly _tag: "Consecutive" | "CountWindow" }>) {
     this.#rule = rule
-    this.#width = rule.window / buckets
+    this.#recent = new Recent(rule.window)
   }
 
-  note(bad: boolean, now: number): string | undefined {
-    const at = this.#move(now)
-    this.#counts![at]!++
-    this.#calls++
-    if (!bad) return undefined
-    this.#counts![at + 1]!++
-    this.#bad++
+  note(isBad: boolean, now: number): string | undefined {
+    this.#recent.add(now, 1, isBad ? 1 : 0)
+    if (!isBad) return undefined
+    const { first: calls, second: bad } = this.#recent
     const { _tag, minimum, ratio, window } = this.#rule
-    if (this.#calls < minimum || this.#bad < ratio * this.#calls) return undefined
+    if (calls < minimum || bad < ratio * calls) return undefined
     const what = _tag === "SlowCalls" ? `took longer than ${inWords(this.#rule.slowerThan)}` : "failed"
-    return `${this.#bad} of ${this.#calls} calls within ${inWords(window)} ${what}`
+    return `${bad} of ${calls} calls within ${inWords(window)} ${what}`
   }
 
   clear(): void {
-    this.#counts = undefined
-    this.#calls = this.#bad = 0
+    this.#recent.clear()
   }
 
   ratio(now: number): number {
-    if (this.#counts === undefined) return 0
-    this.#move(now)
-    return this.#calls === 0 ? 0 : this.#bad / this.#calls
+    this.#recent.look(now)
+    return this.#recent.first === 0 ? 0 : this.#recent.second / this.#recent.first
   }
 
-  /** The age of each bucket in buckets, its calls and its bad ones. */
   save(now: number): ReadonlyArray<number> {
-    if (this.#counts === undefined) return []
-    this.#move(now)
-    const saved: Array<number> = []
-    for (let age = buckets - 1; age >= 0; age--) {
-      const at = place(this.#turn - age)
-      if (this.#counts[at]! > 0) saved.push(age, this.#counts[at]!, this.#counts[at + 1]!)
-    }
-    return saved
+    return this.#recent.save(now)
   }
 
   load(saved: ReadonlyArray<number>, now: number): boolean {
-    if (saved.length % 3 !== 0 || saved.some((part) => !isCount(part))) return false
-    this.clear()
-    this.#move(now)
-    for (let i = 0; i < saved.length; i += 3) {
-      const [age, calls, bad] = [saved[i]!, saved[i + 1]!, saved[i + 2]!]
-      if (age >= buckets || bad > calls) return false
-      const at = place(this.#turn - age)
-      this.#counts![at] = calls
-      this.#counts![at + 1] = bad
-      this.#calls += calls
-      this.#bad += bad
-    }
-    return true
-  }
-
-  /** Forgets what is too old; the answer is the place of the bucket of now. */
-  #move(now: number): number {
-    const turn = Math.floor(now / this.#width)
-    if (this.#counts === undefined) {
-      this.#counts = new Uint32Array(2 * buckets)
-      this.#turn = turn
-    }
-    for (let gone = Math.max(this.#turn + 1, turn - buckets + 1); gone <= turn; gone++) {
-      const at = place(gone)
-      this.#calls -= this.#counts[at]!
-      this.#bad -= this.#counts[at + 1]!
-      this.#counts[at] = this.#counts[at + 1] = 0
-      this.#turn = gone
-    }
-    return place(this.#turn)
+    return this.#recent.load(saved, now)
   }
 }
-
-const place = (turn: number): number => (((turn % buckets) + buckets) % buckets) * 2
 
 const inWords = (millis: number): string => Duration.format(Duration.millis(millis))
 
