@@ -45,7 +45,12 @@ const always = [
 ]
 const explore = (uncertain: "drop" | "replay", check: Check.Check) =>
   Sim.explore(
-    { faults: { on: ["client-server"], within: "12 seconds" }, check: [...always, check], runs: 300, seed: 0 },
+    {
+      faults: { on: ["client-server", "server"], within: "12 seconds" },
+      check: [...always, check],
+      runs: 300,
+      seed: 0,
+    },
     chat(uncertain),
   )
 
