@@ -1,42 +1,46 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Backoff, Link } from "@holdfast/core"
-import { Clock, Duration, Effect } from "effect"
-import { TestClock } from "effect/testing"
-
-const hour = 3_600_000
+import { Sim, VirtualNetwork } from "@holdfast/testing"
+import { Clock, Effect, Exit } from "effect"
 
 describe("when the system's clock is set, a link", () => {
-  for (const jump of [hour, -hour]) {
-    it.effect(`dials again after the backoff all the same: ${jump > 0 ? "forwards" : "back"}`, () =>
-      Effect.gen(function* () {
-        const clock = yield* Clock.Clock
-        let set = 0
-        const jumping: Clock.Clock = {
-          currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + set,
-          currentTimeMillis: Effect.sync(() => clock.currentTimeMillisUnsafe() + set),
-          currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe() + BigInt(set) * 1_000_000n,
-          currentTimeNanos: Effect.sync(() => clock.currentTimeNanosUnsafe() + BigInt(set) * 1_000_000n),
-          monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-          monotonicTimeNanos: clock.monotonicTimeNanos,
-          sleep: (duration: Duration.Duration) => clock.sleep(duration),
-        }
-        let dials = 0
-        const link = yield* Link.make({
+  for (const by of ["1h", "-1h"] as const) {
+    it(`dials again after the backoff all the same: ${by.startsWith("-") ? "back" : "forwards"}`, () => {
+      const program = Effect.gen(function* () {
+        const network = yield* VirtualNetwork.VirtualNetwork
+        const dials: Array<readonly [monotonic: number, wall: number]> = []
+        const link = Link.make({
           target: "t",
-          connect: Effect.suspend(() => {
-            dials++
-            set = jump // while the attempt is under way
-            return Effect.fail("away")
+          connect: Effect.gen(function* () {
+            dials.push([Number(yield* Clock.monotonicTimeNanos) / 1e6, yield* Clock.currentTimeMillis])
+            yield* Effect.sleep(100)
+            return yield* Effect.fail("away")
           }),
           backoff: Backoff.grpc({ baseDelay: "1 second", jitter: 0 }),
           eager: true,
-        }).pipe(Effect.provideService(Clock.Clock, jumping))
-        assert.strictEqual(dials, 1)
-        yield* TestClock.adjust("999 millis")
-        assert.strictEqual(dials, 1)
-        yield* TestClock.adjust("1 millis")
-        assert.deepStrictEqual([dials, link.state()], [2, "TransientFailure"])
-      }),
-    )
+        })
+        const { state } = yield* network.host("client").run(link)
+        yield* Effect.sleep(1099)
+        const before = dials.length
+        yield* Effect.sleep(2)
+        return [before, dials, state()]
+      })
+      const jump = by === "1h" ? 3_600_000 : -3_600_000
+      // While the attempt is under way.
+      const plan = {
+        seed: 0,
+        faults: [{ at: "50ms", on: "client", fault: { _tag: "clockJump", by } }],
+        healAt: "1m",
+      } as const
+      const expected = [
+        2,
+        [
+          [0, 0],
+          [1000, 1000 + jump],
+        ],
+        "TransientFailure",
+      ]
+      assert.deepStrictEqual(Sim.run(program, { plan }).exit, Exit.succeed(expected))
+    })
   }
 })
