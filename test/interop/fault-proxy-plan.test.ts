@@ -4,7 +4,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Fault, type FaultPlan } from "@holdfast/testing"
 import * as FaultProxy from "@holdfast/testing/FaultProxy"
-import { Effect, Fiber, Layer } from "effect"
+import { Clock, Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import { eventually } from "./kit/eventually.ts"
 import { faulty, plan, text, took, works } from "./kit/faulty.ts"
 import * as Raw from "./kit/raw.ts"
@@ -154,6 +155,21 @@ describe("what cannot be", () => {
 })
 
 describe("the proxy", () => {
+  it.effect("goes by Effect's clock: an hour of latency takes as long as the test says", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      yield* fault("latency:delay=1h")
+      client.write("late")
+      const arrived = yield* Effect.forkChild(text(peer, 4))
+      while (arrived.pollUnsafe() === undefined) {
+        yield* TestClock.adjust("30 minutes")
+        yield* TestClock.withLive(Effect.sleep("1 millis"))
+      }
+      assert.isAtLeast(yield* Clock.currentTimeMillis, 3_600_000)
+    }),
+  )
+
   it.live("resets a client whose upstream refuses", () =>
     Effect.gen(function* () {
       const { port } = yield* Effect.scoped(Raw.listen)

@@ -38,6 +38,9 @@ const typed = (command: string, steps: ReadonlyArray<readonly [RegExp, string]>)
     return Effect.sync(() => child.kill())
   })
 
+const eventually = (isSo: () => boolean) =>
+  Effect.repeat(Effect.sleep("5 millis"), { until: isSo }).pipe(Effect.timeout("10 seconds"), Effect.orDie)
+
 const read = (file: string) => Result.getOrThrow(FaultPlan.decodeJson(readFileSync(file, "utf8")))
 
 describe("holdfast chaos", () => {
@@ -77,6 +80,7 @@ describe("holdfast chaos", () => {
       const toxic = JSON.stringify({ name: "cut", type: "reset_peer", toxicity: 1 })
       yield* Effect.promise(() => fetch(`${api}/toxics`, { method: "POST", body: toxic }))
       assert.strictEqual((yield* client.closed).code, 1006)
+      yield* eventually(() => /"reset"/.test(readFileSync(file, "utf8")))
       yield* Effect.promise(() => fetch(`${api}/toxics/cut`, { method: "DELETE" }))
       yield* Effect.promise(() => fetch(api, { method: "POST", body: JSON.stringify({ enabled: false }) }))
       yield* first.program.kill("SIGINT")
@@ -187,13 +191,15 @@ The log goes to stderr as lines for people, info and worse.
       const { code, written } = yield* typed(command, [
         [/l latency on\/off/, "l"],
         [/connections 0 {2}latency/, "r"],
-        [/reset is over/, "l"],
-        [/latency\S+ is over/, "zq"],
+        [/reset is over/, "h"],
+        [/latency\S+ is over/, "s"],
+        [/connections 0 {2}slow/, "s"],
+        [/bandwidth\S+ is over/, "zq"],
       ])
       assert.strictEqual(code, 0, written)
       assert.deepStrictEqual(
         read(file).faults.map(({ fault }) => fault._tag),
-        ["latency", "reset"],
+        ["latency", "reset", "bandwidth"],
       )
     }),
   )
