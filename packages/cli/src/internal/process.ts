@@ -82,7 +82,9 @@ const keys = Effect.fnUntraced(function* (heard: (key: string) => void) {
   const { stdin } = process
   if (!stdin.isTTY || !isInForeground()) return false
   const onData = (data: Buffer) => {
-    for (const key of data.toString()) {
+    const text = data.toString()
+    // Keys without a letter are sequences that begin with Escape.
+    for (const key of text.startsWith("\u001b") ? [text] : text) {
       // In raw mode the terminal does not make a signal of it.
       if (key === "\u0003") process.kill(process.pid, "SIGINT")
       else heard(key)
