@@ -17,7 +17,7 @@ import { divergence } from "./internal/divergence.ts"
 import * as Exploration from "./internal/exploration.ts"
 import type { Escape } from "./internal/realWorld.ts"
 import * as References from "./internal/references.ts"
-import { insist } from "./internal/report.ts"
+import { insist, siteOf } from "./internal/report.ts"
 import type { Decision } from "./internal/scheduler.ts"
 import { simulate } from "./internal/simulation.ts"
 import type { Waiting } from "./internal/stuck.ts"
@@ -174,7 +174,7 @@ export const explore = <E>(options: Options, program: Effect.Effect<unknown, E, 
 
 /** `explore` that throws what it finds, with the smallest plan, the line that replays it and a timeline. For any test runner. */
 export const assert = <E>(options: Options, program: Effect.Effect<unknown, E, World>): void =>
-  insist(explore(options, program), "the command of this test")
+  insist(explore(options, program), "the command of this test", siteOf(assert))
 
 /** Names a fiber in reports, and those it starts. Cheaper than a span, and not for telemetry. */
 export const named: {

@@ -6,7 +6,7 @@
  */
 import { it as base, type TestContext } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { insist } from "./internal/report.ts"
+import { insist, siteOf } from "./internal/report.ts"
 import * as Sim from "./Sim.ts"
 
 /** Registers a test that explores a program. */
@@ -26,13 +26,16 @@ export const it: typeof base & { readonly sim: Simulated & { readonly only: Simu
   // A proxy, so that the `it` of everybody else does not change. TypeScript cannot see that it answers to `sim`, too.
   new Proxy(base, { get: (target, key) => (key === "sim" ? sim : Reflect.get(target, key)) }) as typeof it
 
-const simulated =
-  (test: typeof base.skip): Simulated =>
-  (name, options, program) =>
+const simulated = (test: typeof base.skip): Simulated => {
+  const register: Simulated = (name, options, program) => {
+    const site = siteOf(register)
     test(name, { timeout: 0 }, ({ task }: TestContext) => {
       const report = Sim.explore({ failures: ".holdfast/failures", ...options }, Effect.suspend(program))
       // Whatever means something to a shell or in a pattern stands for itself.
-      insist(report, `npx vitest run ${task.file.name} -t "${task.name.replaceAll(/[^\w ,-]/g, ".")}"`)
+      insist(report, `npx vitest run ${task.file.name} -t "${task.name.replaceAll(/[^\w ,-]/g, ".")}"`, site)
     })
+  }
+  return register
+}
 
 const sim = Object.assign(simulated(base), { only: simulated(base.only), skip: simulated(base.skip) })

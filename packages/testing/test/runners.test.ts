@@ -31,6 +31,7 @@ describe("it.sim", { timeout: 60_000 }, () => {
       assert.match(said, /3 passed/, said)
       assert.match(said, /1 failed \| 3 passed \| 1 skipped/)
       assert.include(said, "broken: at most 1 draw of one key")
+      assert.match(said, /❯ failing\.ts:\d+:6\n[^❯]*it\.sim\("isn't lucky/)
       const [, files] = /written: (.*)/.exec(said)!
       const [plan, history, picture] = files!.split(", ").map((file) => readFileSync(file, "utf8"))
       assert.deepInclude(JSON.parse(plan!), { faults: [] })
@@ -52,7 +53,7 @@ describe("Sim.assert", { timeout: 30_000 }, () => {
   it("fails a test of node:test with the plan and the line that runs it again", () => {
     const said = run(["--conditions=source", "--test", nodeTest])
     assert.match(said, /pass 1\n[\s\S]*fail 1\n/, said)
-    assert.match(said, /run 1 of this exploration fails/)
+    assert.match(said, /run 1 of this exploration fails[\s\S]*at .*nodeTest\.ts/)
     assert.match(said, /again: HOLDFAST_REPLAY='\{"version":"[^']*"plan":\{"seed":7,[^']*\}' the command of this test/)
   })
 })

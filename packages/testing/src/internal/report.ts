@@ -81,13 +81,27 @@ const explain = (report: Exclude<Report, { readonly _tag: "Passed" }>, command: 
   ].join("\n")
 }
 
-/** Throws what is not passed; says what was odd. */
-export const insist = (report: Report, command: string): void => {
+/** Throws what is not passed, from where somebody asked for it; says what was odd. */
+export const insist = (report: Report, command: string, site: Site): void => {
   if (report._tag !== "Passed") {
     const cause = report._tag === "Failed" && Exit.isFailure(report.exit) ? Cause.squash(report.exit.cause) : undefined
-    throw new Error(explain(report, command), { cause })
+    const error = new Error(explain(report, command), { cause })
+    if (site.stack !== undefined) error.stack = site.stack.replace(/^Error/, () => String(error))
+    throw error
   }
   for (const note of report.notes ?? []) Effect.runSync(Console.warn(`passed, but note: ${note}`))
+}
+
+/** Who called a function of ours; unknown where the engine does not tell. */
+export interface Site {
+  readonly stack?: string
+}
+
+/** The line that called this function. */
+export const siteOf = (called: (...args: Array<never>) => unknown): Site => {
+  const site = {}
+  Error.captureStackTrace?.(site, called)
+  return site
 }
 
 const objection = ({ check, rows }: Broken): string =>
