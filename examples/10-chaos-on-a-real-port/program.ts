@@ -11,7 +11,7 @@ const badDay: FaultPlan.FaultPlan = {
   seed: 1,
   faults: [
     { at: "message:2", on: "*", fault: Fault.reset(), for: "0ms" },
-    { at: "message:4", on: "*", fault: Fault.refuse(), for: "200ms" },
+    { at: "message:4", on: "*", fault: Fault.refuse, for: "200ms" },
     { at: "message:4", on: "*", fault: Fault.closeClean(), for: "0ms" },
     { at: "message:6", on: "*", fault: Fault.partition(), for: "1s" },
   ],

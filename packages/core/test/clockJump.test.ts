@@ -23,7 +23,7 @@ describe("when the system's clock is set, a link", () => {
         yield* Effect.sleep(1099)
         const before = dials.length
         yield* Effect.sleep(2)
-        return [before, dials, state()]
+        return { before, dials, state: state() }
       })
       const jump = by === "1h" ? 3_600_000 : -3_600_000
       // While the attempt is under way.
@@ -32,14 +32,11 @@ describe("when the system's clock is set, a link", () => {
         faults: [{ at: "50ms", on: "client", fault: { _tag: "clockJump", by } }],
         healAt: "1m",
       } as const
-      const expected = [
-        2,
-        [
-          [0, 0],
-          [1000, 1000 + jump],
-        ],
-        "TransientFailure",
-      ]
+      const dials = [
+        [0, 0],
+        [1000, 1000 + jump],
+      ] as const
+      const expected = { before: 2, dials, state: "TransientFailure" } as const
       assert.deepStrictEqual(Sim.run(program, { plan }).exit, Exit.succeed(expected))
     })
   }

@@ -212,7 +212,7 @@ export const cutAt = make("cutAt")
  */
 export const serverError = make("serverError")
 /** Refuses new connections. */
-export const refuse = make("refuse")
+export const refuse: Of<"refuse"> = { _tag: "refuse" }
 /**
  * Nothing gets through, and new connections do not come about: between `groups`; without them on this link, or between this host and all
  * others. A connection that has lost bytes is reset when this is over. With `hold` nothing is lost, it comes when this is over.
@@ -225,15 +225,15 @@ export const addressChange = make("addressChange")
 /** Stops a host: its program is interrupted and its connections are reset. It starts again when this is over, with its disk if `keepState`, the default. */
 export const crash = make("crash")
 /** Starts a host again that has crashed. */
-export const restart = make("restart")
+export const restart: Of<"restart"> = { _tag: "restart" }
 /** Nothing runs on a host; the network goes on, and its kernel takes what it has room for. */
-export const pause = make("pause")
+export const pause: Of<"pause"> = { _tag: "pause" }
 /** A paused host goes on. */
-export const resume = make("resume")
+export const resume: Of<"resume"> = { _tag: "resume" }
 /** A host reads nothing from its connections. */
-export const stall = make("stall")
+export const stall: Of<"stall"> = { _tag: "stall" }
 /** The kernel of a host has 1 KiB for each direction of a connection. */
-export const memoryPressure = make("memoryPressure")
+export const memoryPressure: Of<"memoryPressure"> = { _tag: "memoryPressure" }
 /** The time of day on a host jumps `by` so much, and back when this is over; timers do not notice. */
 export const clockJump = make("clockJump")
 /** The time of day on a host runs `rate` times as fast, timers do not. */

@@ -481,7 +481,7 @@ describe("hosts of the virtual network", () => {
           yield* Effect.sleep(1500)
           yield* Effect.scoped(
             Effect.gen(function* () {
-              yield* network.inject(Fault.pause(), "server")
+              yield* network.inject(Fault.pause, "server")
               client.socket.send("hello")
               yield* Effect.sleep("5 seconds")
             }),

@@ -23,7 +23,7 @@ const keys: Readonly<Record<string, Key>> = {
   s: { name: "slow", fault: Fault.bandwidth({ bytesPerSec: "10KiB" }) },
   b: { name: "blackhole", fault: Fault.blackhole() },
   p: { name: "partition", fault: Fault.partition({ hold: true }) },
-  x: { name: "refuse", fault: Fault.refuse() },
+  x: { name: "refuse", fault: Fault.refuse },
   r: { name: "reset", fault: Fault.reset(), once: true },
   c: { name: "close", fault: Fault.closeClean(), once: true },
 }

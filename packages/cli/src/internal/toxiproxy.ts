@@ -199,7 +199,7 @@ const fail = (status: number, error: string) => Effect.fail(new ApiError({ statu
 
 // What is disabled refuses everybody, and hangs up on those who are there.
 const goAway = ({ proxy }: Entry) =>
-  Effect.orDie(Effect.andThen(proxy.inject(Fault.refuse()), proxy.inject(Fault.closeClean())))
+  Effect.orDie(Effect.andThen(proxy.inject(Fault.refuse), proxy.inject(Fault.closeClean())))
 
 const wanted = Effect.fnUntraced(function* (body: Json, where = ""): Effect.fn.Return<Wanted, ApiError> {
   const [name, listen, upstream] = [
