@@ -37,7 +37,7 @@ describe("when the system's clock is set, a link", () => {
         [1000, 1000 + jump],
       ] as const
       const expected = { before: 2, dials, state: "TransientFailure" } as const
-      assert.deepStrictEqual(Sim.run(program, { plan }).exit, Exit.succeed(expected))
+      assert.deepStrictEqual<unknown>(Sim.run(program, { plan }).exit, Exit.succeed(expected))
     })
   }
 })
