@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { Check, Commands, FaultPlan, History, Sim, VirtualNetwork } from "@holdfast/testing"
-import { Effect, Result, Schema } from "effect"
+import { Arbitrary, Effect, Result, Schema } from "effect"
 import { clean, explored, replaying, restore, thrown } from "./surroundings.ts"
 
 let folder = ""
@@ -103,6 +103,15 @@ describe("an exploration of plans", () => {
     const found = (seed: number) => explored({ faults, check: [stays], seed }, talk(3))
     assert.deepStrictEqual(found(1), found(1))
     assert.notDeepEqual(found(1).first, found(2).first)
+  })
+
+  it("does not depend on what others have set for their properties", () => {
+    const found = () => explored({ faults, check: [stays], seed: 1 }, talk(3))
+    const before = found()
+    Arbitrary.configureGlobal({ check: { concurrency: 4, runs: 3, size: 1, maxShrinks: 0, seed: 9 } })
+    const after = found()
+    Arbitrary.configureGlobal({})
+    assert.deepStrictEqual(after, before)
   })
 
   it("goes on in batches when only a time limits it", () => {

@@ -103,7 +103,13 @@ const drawn = <E>(options: Options, { again, attempt, budget, late }: Search<E>)
       return true
     }
     const result = Effect.runSync(
-      Arbitrary.checkEffect(cases, (one) => !fails(one), { runs, seed, maxShrinks: shrinking.candidates }),
+      Arbitrary.checkEffect(cases, (one) => !fails(one), {
+        runs,
+        seed,
+        size: 10,
+        concurrency: 1,
+        maxShrinks: shrinking.candidates,
+      }),
     )
     if (result._tag === "Falsified") {
       return { first: result.initialInput, smallest: result.shrunkInput, runs: done + result.runs }
