@@ -66,6 +66,8 @@ export const command = <Model, Real, Input = null, E = never, R = never>(options
 /** What an exploration needs to draw sequences: the option `commands` of `Sim.explore`. */
 export interface Sequences {
   readonly sequences: Arbitrary.Arbitrary<ReadonlyArray<Call>>
+  /** The length of the longest. */
+  readonly longest: number
   /** Whether there is such an operation, with such an input. */
   readonly knows: (call: Call) => boolean
 }
@@ -87,22 +89,23 @@ export const make = <Model, Real, E = never, R = never>(options: {
   /** Longest sequence. Default `20`. */
   readonly atMost?: number | undefined
 }): Commands<Real, E, R> => {
-  const { atMost: maxLength = 20, commands, model: start } = options
+  const { atMost: longest = 20, commands, model: start } = options
   const names = Object.keys(commands)
   if (names.length === 0) throw new RangeError("commands: at least one is needed")
   const places = Arbitrary.schema(Schema.Literals(names.map((_, place) => place)))
   const call = Arbitrary.flatMap(places, (place) =>
     Arbitrary.map(commands[names[place]!]!.inputs, (input): Call => [names[place]!, input]),
   )
-  const sequences = Arbitrary.array(call, { maxLength })
+  const sequences = Arbitrary.array(call, { maxLength: longest })
   const bind = ([name, input]: Call) => (Object.hasOwn(commands, name) ? commands[name]!.bind(input) : undefined)
   return {
     names,
     sequences,
+    longest,
     knows: (call) => bind(call) !== undefined,
     play: Effect.fnUntraced(function* (real: Real) {
       let model = start
-      for (const [place, call] of ((yield* Calls) ?? (yield* drawn(sequences, maxLength))).entries()) {
+      for (const [place, call] of ((yield* Calls) ?? (yield* drawn(sequences, longest))).entries()) {
         const step = bind(call)
         if (step === undefined || !step.when(model)) continue
         yield* step.run(real, model).pipe(History.attempt(call[0], place, call[1]))

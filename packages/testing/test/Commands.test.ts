@@ -78,6 +78,17 @@ describe("Commands", () => {
     assert.isTrue(Exit.isSuccess(Sim.run(program(Infinity), { seed: 3 }).exit))
   })
 
+  it("sequences get as long as was allowed", () => {
+    const lengths = new Set<number>()
+    const go = Commands.command({
+      next: (n: number) => n + 1,
+      run: (_: null, __, n) => Effect.sync(() => lengths.add(n)),
+    })
+    const commands = Commands.make({ model: 1, commands: { go }, atMost: 30 })
+    Sim.explore({ commands, seed: 0, runs: 300 }, commands.play(null))
+    assert.strictEqual(Math.max(...lengths), 30)
+  })
+
   it("no longer than asked for, and never without operations", () => {
     const { commands } = explored(
       { commands: Commands.make({ model: null, commands: { go: nothing }, atMost: 2 }), seed: 0 },

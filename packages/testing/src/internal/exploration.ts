@@ -85,6 +85,8 @@ const seeds = <E>({ attempt, budget, late }: Search<E>): Found | undefined => {
 /** Plans and sequences that are drawn, simple ones first. Without a limit they come in batches, each from simple to complicated. */
 const drawn = <E>(options: Options, { again, attempt, budget, late }: Search<E>): Found | undefined => {
   const cases = arbitrary(options)
+  // Nothing that is drawn is longer than this; ten is more than enough for plans.
+  const size = Math.max(10, options.commands?.longest ?? 0)
   let done = 0
   for (let batch = 0; done < budget.runs && !late(); batch++) {
     const runs = budget.runs === Infinity ? 200 : budget.runs
@@ -106,7 +108,7 @@ const drawn = <E>(options: Options, { again, attempt, budget, late }: Search<E>)
       Arbitrary.checkEffect(cases, (one) => !fails(one), {
         runs,
         seed,
-        size: 10,
+        size,
         concurrency: 1,
         maxShrinks: shrinking.candidates,
       }),
