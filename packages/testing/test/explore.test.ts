@@ -87,6 +87,14 @@ describe("explore", () => {
     assert.deepStrictEqual(Sim.explore({ runs: 1 }, Effect.void), { _tag: "Passed", runs: 3 })
   })
 
+  it("a program that remembers earlier runs is told apart from one that fails", () => {
+    let runs = 0
+    const program = Effect.suspend(() => (++runs === 5 ? Effect.fail("once") : Effect.void))
+    const report = explored({ seed: 0 }, program)
+    assert.deepStrictEqual([report.runs, report.exit], [5, Exit.void])
+    assert.match(String(report.notes), /run again, the same plan passed: .* see `Sim\.check`/)
+  })
+
   it("settings nobody can follow are refused", () => {
     assert.throws(() => Sim.explore({ runs: 0 }, Effect.void), /at least one run, not 0/)
     assert.throws(() => Sim.explore({ seed: -1 }, Effect.void), /at least 0, not -1/)

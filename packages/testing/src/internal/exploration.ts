@@ -50,12 +50,16 @@ export const explore = <E>(options: Options, program: Effect.Effect<unknown, E, 
   const search: Search<E> = { attempt, late, again: (one) => Trial.run(options, program, one, false), budget }
   const found = options.faults === undefined && options.commands === undefined ? seeds(search) : drawn(options, search)
   if (found !== undefined) {
-    const about = { first: found.first.plan, runs: found.runs + before, notes }
-    return failed(options, found.smallest, Trial.run(options, program, found.smallest, true), about)
+    const trial = Trial.run(options, program, found.smallest, true)
+    if (trial.wrong.length === 0) notes.push(unsteady)
+    return failed(options, found.smallest, trial, { first: found.first.plan, runs: found.runs + before, notes })
   }
   if (missing.size === 0 || runs - before < budget.least) return passed()
   return { _tag: "Unseen", runs, unseen: [...missing].map(({ name }) => name) }
 }
+
+const unsteady =
+  "run again, the same plan passed: the program takes something from outside, or from an earlier run; see `Sim.check`"
 
 interface Search<E> {
   readonly budget: Environment.Budget
