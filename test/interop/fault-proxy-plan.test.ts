@@ -43,6 +43,7 @@ describe("a plan", () => {
   it.live("waits for events: the nth connection, before anything passes, and the nth message, which has passed", () =>
     Effect.gen(function* () {
       const { join, play } = yield* faulty()
+      assert.isTrue(yield* works(yield* join)) // before the plan, and not counted
       yield* Effect.forkScoped(
         play(plan("1h", entry("connect:2", "corrupt:p=1", { for: "1h" }), entry("message:4", "reset", { for: "0ms" }))),
         { startImmediately: true },
@@ -86,6 +87,13 @@ describe("a plan", () => {
       assert.isUndefined(stall.pollUnsafe())
       yield* text(peer, 5)
       assert.isDefined(stall.pollUnsafe())
+      const other = yield* during(entry("0ms", "stall", { on: "app" }))
+      client.write("goes")
+      peer.write("waits")
+      yield* text(peer, 4)
+      assert.isUndefined(other.pollUnsafe())
+      yield* text(client, 5)
+      assert.isDefined(other.pollUnsafe())
       const parted = yield* during(entry("0ms", "partition:hold,groups=app+db|cache", { on: "*" }))
       client.write("goes")
       yield* text(peer, 4)
@@ -193,6 +201,9 @@ describe("the proxy", () => {
       const other = yield* join
       other.peer.reset()
       assert.strictEqual(yield* other.client.closed, "ECONNRESET")
+      const third = yield* join
+      third.client.reset()
+      assert.strictEqual(yield* third.peer.closed, "ECONNRESET")
       yield* empty
     }),
   )

@@ -305,17 +305,36 @@ describe("connections that end", () => {
     }),
   )
 
-  it.live("refuse closes the port, keeps what is open, and opens the same port again", () =>
-    Effect.gen(function* () {
-      const { dial, fault, join } = yield* faulty()
-      const old = yield* join
-      yield* Effect.gen(function* () {
-        yield* fault("refuse")
-        yield* fault("refuse")
+  it.live(
+    "refuse closes the port, keeps what is open, and opens the same port again, when the last of several is over",
+    () =>
+      Effect.gen(function* () {
+        const { dial, fault, join } = yield* faulty()
+        const old = yield* join
+        const [first, second] = [yield* Scope.fork(yield* Effect.scope), yield* Scope.fork(yield* Effect.scope)]
+        for (const scope of [first, second]) yield* Scope.provide(fault("refuse"), scope)
         assert.strictEqual(yield* (yield* dial).closed, "ECONNREFUSED")
         assert.isTrue(yield* works(old))
-      }).pipe(Effect.scoped)
-      assert.isTrue(yield* works(yield* join))
+        yield* Scope.close(first, Exit.void)
+        assert.strictEqual(yield* (yield* dial).closed, "ECONNREFUSED")
+        yield* Scope.close(second, Exit.void)
+        assert.isTrue(yield* works(yield* join))
+      }),
+  )
+
+  it.live("who is gone holds nobody up, even if the other end was not told", () =>
+    Effect.gen(function* () {
+      const { fault, join } = yield* faulty()
+      const { client, peer } = yield* join
+      yield* fault("blackhole:dir=up")
+      client.socket.pause()
+      peer.socket.write(Buffer.alloc(32 * 1024 * 1024))
+      let left = -1
+      yield* eventually(() => left === (left = peer.socket.writableLength))
+      assert.isAbove(left, 0)
+      client.reset()
+      yield* eventually(() => peer.socket.writableLength === 0)
+      assert.isFalse(peer.socket.destroyed)
     }),
   )
 

@@ -38,6 +38,7 @@ export interface Gate {
 /** Bytes on the way that are not due yet, at most; more are not read. It bounds memory, and what a long latency can carry. */
 export const mostUnderWay = 16 * 1024 * 1024
 
+// Only the first in the queue is looked at: what is due before it waits for it, so that latency changes no order.
 interface Item {
   /** Bytes, or what happens in their place. */
   bytes: Uint8Array | undefined
@@ -150,10 +151,7 @@ export class Lane {
   }
 
   #push(bytes: Uint8Array | undefined, act: (() => void) | undefined, late: number): void {
-    const last = this.#queue.at(-1)
-    // Whatever comes later is due later: latency changes no order.
-    const due = Math.max(this.#alarm.now() + late, this.#head < this.#queue.length ? last!.due : 0)
-    this.#queue.push({ bytes, act, due })
+    this.#queue.push({ bytes, act, due: this.#alarm.now() + late })
     this.#underWay += bytes?.length ?? 0
     this.#pump()
   }

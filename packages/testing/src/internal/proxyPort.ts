@@ -42,7 +42,8 @@ export const open = Effect.fnUntraced(function* (
     address: { ...listen, port },
     shut: Effect.acquireRelease(
       Effect.suspend(() => {
-        if (shut++ > 0 || life === undefined) return Effect.void
+        shut++
+        if (life === undefined) return Effect.void
         const closing = Scope.close(life, Exit.void)
         life = undefined
         return closing
