@@ -8,9 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Breaker from "./Breaker.ts"
 import { judge } from "./internal/breakerCalls.ts"
-import type { BreakerError } from "./internal/breakerError.ts"
 import { actionsOf, alone, direct, face, publish } from "./internal/breakerFace.ts"
-import type { Machine, Ticket } from "./internal/breakerMachine.ts"
+import type { Machine, Refusal, Ticket } from "./internal/breakerMachine.ts"
 
 /** A breaker around one dependency. Everything is plain, and may be handed on without it. */
 export interface BreakerPromise {
@@ -85,8 +84,6 @@ class Calls {
   readonly #context: Context.Context<never>
   #generation = -1
   #ends: Ends | undefined
-  #refused: BreakerError | undefined
-  #refusal: Promise<never> | undefined
 
   constructor(machine: Machine, context: Context.Context<never>) {
     this.#machine = machine
@@ -107,20 +104,9 @@ class Calls {
       return watched(call, this.#ends)
     }
     const refused = machine.refuse()
-    if (refused !== undefined) return this.#reject(refused)
+    if (refused !== undefined) return rejected(refused)
     const ticket = machine.take()
     return ticket === undefined ? this.#wait(call) : this.#probe(call, ticket)
-  }
-
-  // One rejected promise for all who get this error, and a fresh one behind it for each: a promise that is born rejected costs several
-  // times as much, because the platform first takes it for one that nobody will look at.
-  #reject(refused: BreakerError): Promise<never> {
-    if (this.#refused !== refused) {
-      this.#refused = refused
-      this.#refusal = Promise.reject(refused)
-      this.#refusal.catch(() => {})
-    }
-    return this.#refusal!.then()
   }
 
   #probe<A>(call: Call<A>, ticket: Ticket): Promise<A> {
@@ -148,6 +134,16 @@ class Calls {
     this.#machine.waited()
     return this.begin(call)
   }
+}
+
+// One rejected promise for all who get this error, and a fresh one behind it for each: a promise that is born rejected costs several
+// times as much, because the platform first takes it for one that nobody will look at.
+const rejected = (refused: Refusal): Promise<never> => {
+  if (refused.promise === undefined) {
+    refused.promise = Promise.reject(refused.error)
+    refused.promise.catch(() => {})
+  }
+  return refused.promise.then()
 }
 
 interface Ends {

@@ -120,13 +120,13 @@ class Watched extends Machine {
     const { base, holds, isFull, openUntil } = this.#reference
     const must = holds > 0 || (base === "Open" && now < openUntil)
     const may = base === "HalfOpen" && isFull && !this.group.plan.waits
-    this.expect((refused !== undefined) === (must || may), () => `refused ${refused?.reason._tag} in ${base}`)
+    this.expect((refused !== undefined) === (must || may), () => `refused ${refused?.error.reason._tag} in ${base}`)
     if (refused !== undefined && holds === 0) {
       const least =
         base === "Open"
           ? openUntil
           : Math.min(...this.#reference.out.map(({ started }) => started)) + this.group.plan.probeTimeout
-      const said = Duration.toMillis(refused.reason.retryAfter)
+      const said = Duration.toMillis(refused.error.reason.retryAfter)
       this.expect(said === least - now, () => `retryAfter ${said}, not ${least - now}`)
     }
     return refused
@@ -241,7 +241,10 @@ const story = Effect.fnUntraced(function* (plan: Plan, made: (world: World) => v
     ),
     classify: plan.classify ? said : undefined,
   }
-  const group = new Group({ name: "b", program: "test", plan: Plans.make(options, context), remembered: 64 }, context)
+  const group = new Group(
+    { name: "b", program: "test", plan: Plans.make(options, context), remembered: 64, nameOf: () => "b" },
+    context,
+  )
   const reference = new Reference({ ...options, openFor: openings.map((n) => n * tick) })
   const breaker = new Watched(group, reference, world)
   const calls = new Calls(breaker)

@@ -16,8 +16,6 @@ export class Calls {
   readonly machine: Machine
   #generation = -1
   #ends: Ends | undefined
-  #refusal: Exit.Exit<never, BreakerError> | undefined
-  #refused: BreakerError | undefined
 
   constructor(machine: Machine) {
     this.machine = machine
@@ -38,13 +36,12 @@ export class Calls {
       this.#generation = generation
       return watched(call, this.#ends)
     }
+    // They would hold on to what nobody needs while it is open.
+    this.#ends = undefined
+    this.#generation = -1
     const refused = machine.refuse()
-    if (refused === undefined) return machine.isFull() ? this.#wait(call) : this.#probe(call)
-    if (this.#refused !== refused) {
-      this.#refused = refused
-      this.#refusal = Exit.fail(refused)
-    }
-    return this.#refusal!
+    if (refused !== undefined) return (refused.exit ??= Exit.fail(refused.error))
+    return machine.isFull() ? this.#wait(call) : this.#probe(call)
   }
 
   // The place is taken inside of what gives it back, so that an interruption in between cannot lose it.

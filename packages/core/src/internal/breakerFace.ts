@@ -19,7 +19,10 @@ export interface Ways {
 /** The only breaker of its group. Throws for options that cannot work. */
 export const alone = (options: Omit<Options, "store">, context: Context.Context<never>): Machine => {
   const { name, program = "app", restore } = options
-  const group = new Group({ name, program, plan: Plan.make(options, context), remembered: 64 }, context)
+  const group = new Group(
+    { name, program, plan: Plan.make(options, context), remembered: 64, nameOf: () => name },
+    context,
+  )
   const machine = new Machine(name, group)
   if (restore !== undefined) machine.restore(restore)
   return machine

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import type { Change, State } from "../Breaker.ts"
 import * as Events from "../Events.ts"
 import * as Telemetry from "../Telemetry.ts"
-import type { Machine } from "./breakerMachine.ts"
+import type { Machine, Refusal } from "./breakerMachine.ts"
 import { Tally } from "./breakerTally.ts"
 import type { Plan } from "./breakerPlan.ts"
 import * as Monotonic from "./monotonic.ts"
@@ -20,6 +20,10 @@ export class Group {
   readonly tally: Tally
   /** Changes kept for each of them. */
   readonly remembered: number
+  /** The name of one of them in events and messages. */
+  readonly nameOf: (key: unknown) => string
+  /** The last one, of whichever it was. */
+  refusal: Refusal | undefined
   /** Nothing changes any more. */
   closed = false
   /** Told of every change, after everybody else. */
@@ -29,7 +33,7 @@ export class Group {
   readonly #events: Events.Hub
 
   constructor(
-    of: { readonly name: string; readonly program: string; readonly plan: Plan; readonly remembered: number },
+    of: Pick<Group, "name" | "program" | "plan" | "remembered" | "nameOf">,
     context: Context.Context<never>,
     tally = new Tally(of.name, context),
   ) {
@@ -37,6 +41,7 @@ export class Group {
     this.program = of.program
     this.plan = of.plan
     this.remembered = of.remembered
+    this.nameOf = of.nameOf
     this.tally = tally
     this.#clock = Context.get(context, Clock.Clock)
     this.#events = Context.get(context, Events.Events)

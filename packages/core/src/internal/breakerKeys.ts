@@ -85,16 +85,16 @@ export class Keys<K> implements BreakerMap<K> {
   }
 
   get #about() {
-    const { name, program = "app" } = this.#options
-    return { name, program, remembered }
+    const { keyName = String, name, program = "app" } = this.#options
+    // Its machines are made here, with keys of this map.
+    return { name, program, remembered, nameOf: (key: unknown) => `${name}/${keyName(key as K)}` }
   }
 
   #make(key: K): Kept | undefined {
     if (this.#keys.size >= this.#maxKeys && !this.#makeRoom()) return undefined
-    const { keyName = String, name, override } = this.#options
-    const different = override?.(key)
+    const different = this.#options.override?.(key)
     const group = different === undefined ? this.#group : this.#special({ ...this.#options, ...different })
-    const kept = new Kept(new Machine(`${name}/${keyName(key)}`, group))
+    const kept = new Kept(new Machine(key, group))
     this.#keys.set(key, kept)
     return kept
   }

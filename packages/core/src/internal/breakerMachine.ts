@@ -3,6 +3,7 @@
  * be one for each of ten thousand keys, so what is rarely needed is made when needed.
  */
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type { Change, Reason, Snapshot, State } from "../Breaker.ts"
 import { Broadcast } from "./broadcast.ts"
 import { BreakerError, Isolated, Open } from "./breakerError.ts"
@@ -21,6 +22,19 @@ export interface Ticket {
 // Longer hints are cut: who says "come back next year" by mistake is asked again within the hour.
 const longestHint = 3_600_000
 
+const none: ReadonlyArray<never> = []
+
+/** One for all calls that are refused within a millisecond: there may be very many, and it says the same to all. */
+export interface Refusal {
+  readonly machine: Machine
+  readonly generation: number
+  readonly at: number
+  readonly error: BreakerError
+  /** As an Effect and as a promise answers it. */
+  exit: Exit.Exit<never, BreakerError> | undefined
+  promise: Promise<never> | undefined
+}
+
 /** What a call says about what is called, and when it said that it is worth another. */
 export interface Verdict {
   readonly bad: boolean
@@ -32,8 +46,8 @@ export const good: Verdict = { bad: false, hint: 0 }
 
 /** A closed breaker that has not been called. */
 export class Machine {
-  readonly name: string
   readonly group: Group
+  readonly #key: unknown
   /** Counts changes of state: what a call that began before the last one comes to is of no interest. */
   generation = 0
   /** Under whatever holds it. */
@@ -48,23 +62,27 @@ export class Machine {
   left = false
   #lastOpenFor = 0
   #closedAt = 0
-  #holds: ReadonlyArray<{ readonly why: string }> = []
+  #holds: ReadonlyArray<{ readonly why: string }> = none
   /** Of the probes: those under way, and how the others went. */
-  #out: ReadonlyArray<Ticket> = []
+  #out: ReadonlyArray<Ticket> = none
   #good = 0
   #bad = 0
   #waiting = 0
   #waiters: Waiters | undefined
-  #history: Array<Change> | undefined
+  #history: ReadonlyArray<Change> = none
   #broadcast: Broadcast<State> | undefined
-  #refusal: BreakerError | undefined
-  #refusedAt = 0
 
-  constructor(name: string, group: Group) {
-    this.name = name
+  /** `key` tells it from others of its group. */
+  constructor(key: unknown, group: Group) {
+    this.#key = key
     this.group = group
     this.memories = group.plan.rules.map(remember)
     group.entered(this)
+  }
+
+  /** In events and messages. Made when asked for: there may be very many of them. */
+  get name(): string {
+    return this.group.nameOf(this.#key)
   }
 
   get state(): State {
@@ -76,7 +94,7 @@ export class Machine {
   }
 
   history(): ReadonlyArray<Change> {
-    return [...(this.#history ?? [])]
+    return this.#history
   }
 
   subscribe() {
@@ -119,7 +137,7 @@ export class Machine {
   }
 
   /** Why a call is not made now; `undefined` when it may be, or may wait. */
-  refuse(): BreakerError | undefined {
+  refuse(): Refusal | undefined {
     if (this.#holds.length === 0 && this.base === "Closed") return undefined
     const now = this.group.now()
     if (this.#holds.length === 0) {
@@ -127,12 +145,11 @@ export class Machine {
       if (this.base === "Open" ? now >= this.openUntil : !this.isFull() || this.#mayWait()) return undefined
     }
     this.group.tally.notPermitted++
-    if (this.#refusal === undefined || this.#refusedAt !== now) {
-      // One for all that are refused within a millisecond: there may be very many, and they all say the same.
-      this.#refusedAt = now
-      this.#refusal = new BreakerError(this.#why(now))
-    }
-    return this.#refusal
+    const { generation } = this
+    const last = this.group.refusal
+    if (last?.machine === this && last.at === now && last.generation === generation) return last
+    const error = new BreakerError(this.#why(now))
+    return (this.group.refusal = { machine: this, generation, at: now, error, exit: undefined, promise: undefined })
   }
 
   /** A place among the probes, if there is one. */
@@ -208,7 +225,7 @@ export class Machine {
     return () => {
       if (!this.#holds.includes(hold)) return
       this.#holds = this.#holds.filter((one) => one !== hold)
-      this.#refusal = undefined
+      this.generation++
       if (this.#holds.length === 0) this.#changed("Isolated", "released", `no longer held (${why})`)
     }
   }
@@ -296,15 +313,12 @@ export class Machine {
   #changed(from: State, reason: Reason, why: string): void {
     this.generation++
     for (const ticket of this.#out) ticket.over = true
-    this.#out = []
+    this.#out = none
     this.#good = this.#bad = 0
-    this.#refusal = undefined
     for (const memory of this.memories) memory.clear()
     this.#calm = this.group.plan.streaks
     const change: Change = { at: this.group.wall(), from, to: this.state, reason, why }
-    this.#history ??= []
-    if (this.#history.length >= this.group.remembered) this.#history.shift()
-    this.#history.push(change)
+    this.#history = [...this.#history.slice(1 - this.group.remembered), change]
     this.group.changed(this, change)
     this.#broadcast?.send(this.state)
     this.#waiters?.look()

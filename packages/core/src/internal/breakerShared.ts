@@ -15,7 +15,8 @@ const patience = 1000
 
 /** Calls that look what the others know first, and tell them afterwards. */
 export const shared = (machine: Machine, store: Store, refresh: Duration.Input = "1 second"): Ways => {
-  const { group, name } = machine
+  const { group } = machine
+  const { name } = group
   const maxAge = Checked.timeOrNone("refresh", refresh)
   const calls = new Calls(machine)
   const oneByOne = Semaphore.makeUnsafe(1).withPermits(1)

@@ -11,7 +11,7 @@ export class Recent {
   first = 0
   second = 0
   readonly #width: number
-  #counts: Uint32Array | undefined
+  #counts: Array<number> | undefined
   #turn = 0
 
   constructor(window: number) {
@@ -27,7 +27,7 @@ export class Recent {
   look(now: number): void {
     const turn = Math.floor(now / this.#width)
     if (this.#counts === undefined) {
-      this.#counts = new Uint32Array(2 * buckets)
+      this.#counts = Array.from({ length: 2 * buckets }, () => 0)
       this.#turn = turn
     }
     for (let gone = Math.max(this.#turn + 1, turn - buckets + 1); gone <= turn; gone++) {
