@@ -3,12 +3,15 @@
  * median of five explorations of the same plans. A plan is drawn, played with its faults and its heal, recorded and judged.
  */
 import { Check, History, Sim, VirtualNetwork } from "@holdfast/testing"
-import { Arbitrary, Deferred, Effect, Schedule } from "effect"
-import { Plan } from "../../packages/websocket/test/world/sessionPlan.ts"
-import { run as session } from "../../packages/websocket/test/world/sessionWorld.ts"
+import { Arbitrary, Deferred, Effect, Schedule, type Schema } from "effect"
 import { median } from "../kit/rounds.ts"
 
 const messages = 20
+
+// The scenario of `session.property.test.ts`, which no package exports.
+const world = (file: string) => import(new URL(`../../packages/websocket/test/world/${file}`, import.meta.url).href)
+const { Plan }: { readonly Plan: Schema.Codec<object> } = await world("sessionPlan.ts")
+const { run: session }: { readonly run: (plan: object) => ReadonlyArray<string> } = await world("sessionWorld.ts")
 
 /** The reference: a server that answers, and a client that dials again until all its messages are answered. */
 const webSockets = Effect.gen(function* () {

@@ -2,55 +2,12 @@
  * What each kind of fault does to a client that says "n" every 100 ms to a server which says it back, from 1 s to 2 s, on a link of 1 ms.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Fault, FaultPlan, Sim, VirtualNetwork } from "@holdfast/testing"
-import { Duration, Effect, Exit, Result } from "effect"
+import { VirtualNetwork } from "@holdfast/testing"
+import { Duration, Effect } from "effect"
+import { during, from, lastOf, trips } from "./support/during.ts"
 import { type Diary, diary, planOf, valueOf } from "./support/net.ts"
 
 const { VirtualNetwork: Network } = VirtualNetwork
-
-/** The run of the client until `until`, and what it and a second client that dials at 1.5 s have told. */
-const during = (
-  fault: string,
-  options: { readonly on?: string; readonly at?: FaultPlan.Entry["at"]; readonly time?: Fault.Time } = {},
-) => {
-  const { at = "1s", on = "client-server", time = "1s" } = options
-  return valueOf(
-    Effect.gen(function* () {
-      const network = yield* Network
-      const served: Array<Diary> = []
-      yield* network.host("server").onWebSocket(80, (socket) => {
-        served.push(diary(socket))
-        socket.on("message", (data: Buffer) => socket.send(data.toString()))
-      })
-      const { webSocket } = network.host("client")
-      const client = diary(webSocket("ws://server"))
-      const say = (socket: VirtualNetwork.VirtualWebSocket, text: string) => {
-        if (socket.readyState === 1) socket.send(text)
-      }
-      let late: Diary | undefined
-      for (let n = 1; n <= 29; n++) {
-        yield* Effect.sleep(100)
-        if (n === 15) late = diary(webSocket("ws://server"))
-        say(client.socket, String(n))
-        if (late !== undefined) say(late.socket, `late ${n}`)
-      }
-      yield* Effect.sleep("1 hour")
-      return { client: client.lines, server: served.map(({ lines }) => lines), late: late!.lines }
-    }),
-    { plan: planOf(4, [at, on, fault, time]), atMost: "2 hours" },
-  )
-}
-
-/** Round trips of the numbers that came back, in milliseconds. */
-const trips = (lines: ReadonlyArray<string>): Readonly<Record<number, number>> =>
-  Object.fromEntries(
-    lines.flatMap((line) => {
-      const match = /^message (\d+) @(\d+)$/.exec(line)
-      return match === null ? [] : [[Number(match[1]), Number(match[2]) - 100 * Number(match[1])]]
-    }),
-  )
-const lastOf = (lines: ReadonlyArray<string>): string => lines.at(-1)!
-const from = (lines: ReadonlyArray<string>, start: string) => lines.find((line) => line.startsWith(start))
 
 describe("faults that make bytes late", () => {
   it("latency delays one way or both, and only as long as it lasts", () => {
@@ -375,87 +332,5 @@ describe("faults of messages", () => {
     )
     assert.isTrue(turned.some((n, i) => n > i) && turned.length >= 99)
     assert.deepStrictEqual(sent("loss:p=0.2,dir=down").length, 100)
-  })
-})
-
-describe("plans", () => {
-  it("a fault waits for the n-th connection of its target, and is there before anything passes", () => {
-    const { client, late } = during("blackhole:keepOpen=true", { at: "connect:2", time: "100ms" })
-    assert.deepStrictEqual([Object.keys(trips(client)).length, late], [14, []])
-  })
-
-  it("or for the n-th message, which still arrives", () => {
-    const { client, server } = during("reset", { at: "message:21", time: "0ms" })
-    assert.deepStrictEqual([lastOf(client), server[0]!.at(-2)], ["close 1006 @1101", "message 11 @1101"])
-  })
-
-  it("`healed` waits for the end of the plan: everything is well, whatever it did", () => {
-    const program = Effect.gen(function* () {
-      const network = yield* Network
-      yield* network.host("server").onWebSocket(80, (socket) => socket.on("message", () => socket.send("well")))
-      yield* network.cut("client-server")
-      yield* network.crash("server")
-      yield* Sim.healed
-      const client = diary(network.host("client").webSocket("ws://server"))
-      yield* Effect.sleep(10)
-      client.socket.send("hello")
-      yield* Effect.sleep(10)
-      return client.lines
-    })
-    const plan = planOf(30, ["1s", "*", "partition"], ["2s", "server", "pause"], ["connect:1", "*", "reset", "1s"])
-    // The last fault waits for an event, and after the heal there is nothing left to begin.
-    assert.deepStrictEqual(valueOf(program, { plan }), ["open @30004", "message well @30012"])
-    assert.throws(() => valueOf(Effect.timeout(Sim.healed, "29 seconds"), { plan }), /TimeoutError/)
-    valueOf(Effect.timeout(Sim.healed, 0))
-  })
-
-  it("the history tells when each fault began, ended, and when all was well", () => {
-    const { history } = Sim.run(Sim.healed, {
-      plan: planOf(3, ["1s", "a-b", "latency:delay=1s", "500ms"], ["2s", "a", "pause"]),
-    })
-    assert.deepStrictEqual(
-      history.map(({ at, key, kind, op, value }) => [at, kind, op, key, value]),
-      [
-        [1000, "fault", "latency", "a-b", { _tag: "latency", delay: "1s" }],
-        [1500, "fault", "end", "a-b", { _tag: "latency", delay: "1s" }],
-        [2000, "fault", "pause", "a", { _tag: "pause" }],
-        [3000, "fault", "end", "a", { _tag: "pause" }],
-        [3000, "fault", "heal", "", null],
-      ],
-    )
-  })
-
-  it("and what the network did, end by end", () => {
-    const program = Effect.gen(function* () {
-      const network = yield* Network
-      yield* network.host("server").onWebSocket(80, () => {})
-      const socket = network.host("client").webSocket("ws://server")
-      diary(network.host("client").webSocket("ws://server:81"))
-      yield* Effect.sleep(10)
-      socket.close(4000, "bye")
-      yield* Effect.sleep(10)
-    })
-    assert.deepStrictEqual(
-      Sim.run(program).history.map(({ at, host, key, kind, op, value }) => [at, kind, host, op, key, value]),
-      [
-        [0, "net", "client", "dial", "client-server#1", { to: "server:80" }],
-        [0, "net", "client", "dial", "client-server#2", { to: "server:81" }],
-        [2, "net", "client", "refuse", "client-server#2", "ECONNREFUSED"],
-        [2, "net", "client", "close", "client-server#2", { code: 1006, reason: "" }],
-        [3, "net", "server", "connect", "client-server#1", null],
-        [4, "net", "client", "connect", "client-server#1", null],
-        [12, "net", "client", "close", "client-server#1", { code: 4000, reason: "bye" }],
-        [13, "net", "server", "close", "client-server#1", { code: 4000, reason: "bye" }],
-      ],
-    )
-  })
-
-  it("its seed is that of the run, and a plan from the command line plays as well", () => {
-    const faults = Result.getOrThrow(FaultPlan.decodeText("reset:at=50ms"))
-    const run = Sim.run(Effect.sleep(100), { plan: { seed: 9, faults, healAt: "1s" } })
-    assert.deepStrictEqual(
-      [run.exit, run.hash],
-      [Exit.void, Sim.run(Effect.sleep(100), { plan: { seed: 9, faults, healAt: "1s" }, seed: 9 }).hash],
-    )
   })
 })

@@ -94,13 +94,10 @@ const flipped = (payload: Uint8Array, hit: () => number | undefined): Uint8Array
   return copy
 }
 
+// What is not UTF-8 comes back as other bytes.
 const isUtf8 = (data: Uint8Array): boolean => {
-  try {
-    new TextDecoder("utf-8", { fatal: true }).decode(data)
-    return true
-  } catch {
-    return false
-  }
+  const again = new TextEncoder().encode(new TextDecoder("utf-8", { ignoreBOM: true }).decode(data))
+  return again.length === data.length && again.every((byte, index) => byte === data[index])
 }
 
 const framed = (payload: number, masked: boolean): number =>

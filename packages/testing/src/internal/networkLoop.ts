@@ -2,6 +2,7 @@
  * The event loop of every process in the virtual network: plain code that runs later, in virtual time, without a fiber. What is due at
  * the same instant runs in any order, as fibers do.
  */
+import * as Result from "effect/Result"
 import type { Moment } from "./moment.ts"
 import type { Timers } from "./timers.ts"
 
@@ -21,13 +22,7 @@ export const make = (options: {
   readonly crash: (defect: unknown) => void
 }): Loop => {
   const { crash, moment, ready, timers } = options
-  const guarded = (run: () => void) => () => {
-    try {
-      run()
-    } catch (defect) {
-      crash(defect)
-    }
-  }
+  const guarded = (run: () => void) => () => void Result.try({ try: run, catch: crash })
   return {
     now: () => moment.now,
     after: (millis, run) => {

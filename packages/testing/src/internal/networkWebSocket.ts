@@ -3,10 +3,9 @@
  * never tells.
  */
 import { type End, fin, type Machine, type Trace } from "./networkEnd.ts"
-import { Events, type Listener } from "./networkEvents.ts"
 import { type Frame, type Message, type Request, type Response, sizeOf } from "./networkFrame.ts"
 import type { Pipe } from "./networkPipe.ts"
-import { eventOf, type Web } from "./networkWebEvents.ts"
+import { WebEvents } from "./networkWebEvents.ts"
 
 /** What differs between ends. */
 export interface EndOptions {
@@ -60,7 +59,7 @@ const mostPongs = 60 // `maxPendingAutoPongs`
 const text = new TextEncoder()
 
 /** Also emits `head` with the other end's half of the handshake, and `read` after every chunk. */
-export class VirtualWebSocket extends Events implements End {
+export class VirtualWebSocket extends WebEvents implements End {
   readonly CONNECTING = CONNECTING
   readonly OPEN = OPEN
   readonly CLOSING = CLOSING
@@ -70,10 +69,6 @@ export class VirtualWebSocket extends Events implements End {
   protocol = ""
   readonly extensions = ""
   readonly url: string
-  onopen: ((event: Web) => void) | null = null
-  onmessage: ((event: Web) => void) | null = null
-  onclose: ((event: Web) => void) | null = null
-  onerror: ((event: Web) => void) | null = null
   /** Bytes it has read, of any kind. */
   heard = 0
   observer: Observer = {}
@@ -82,7 +77,6 @@ export class VirtualWebSocket extends Events implements End {
   readonly options: EndOptions
   readonly #out: Pipe
   readonly #in: Pipe
-  readonly #web: Array<{ readonly type: string; readonly listener: (event: Web) => void; readonly own: Listener }> = []
   #code = 1006
   #reason = ""
   #paused = false
@@ -94,7 +88,6 @@ export class VirtualWebSocket extends Events implements End {
   #pongs = 0
   #answered = false
   #deaf = false
-  #mute = false
   #failed = false
   #closeSent = false
   #closeReceived = false
@@ -204,27 +197,6 @@ export class VirtualWebSocket extends Events implements End {
     this.#destroy()
   }
 
-  addEventListener(type: string, listener: (event: Web) => void, options: { readonly once?: boolean } = {}): void {
-    const own: Listener = (...args) => {
-      if (options.once === true) this.removeEventListener(type, listener)
-      listener.call(this, eventOf(this, type, args))
-    }
-    this.#web.push({ type, listener, own })
-    this.on(type, own)
-  }
-  removeEventListener(type: string, listener: (event: Web) => void): void {
-    const index = this.#web.findIndex((one) => one.type === type && one.listener === listener)
-    if (index >= 0) this.off(type, this.#web.splice(index, 1)[0]!.own)
-  }
-  override emit(event: string, ...args: ReadonlyArray<unknown>): boolean {
-    if (this.#mute) return false
-    const attribute =
-      event === "open" || event === "message" || event === "close" || event === "error" ? this[`on${event}`] : null
-    if (attribute === null) return super.emit(event, ...args)
-    attribute.call(this, eventOf(this, event, args))
-    return this.listenerCount(event) === 0 || super.emit(event, ...args)
-  }
-
   connected(): void {
     this.emit("connected")
   }
@@ -249,7 +221,7 @@ export class VirtualWebSocket extends Events implements End {
     if (this.readyState !== CLOSED) this.#out.reset()
     this.readyState = CLOSED
     this.#destroyed = true
-    this.#mute = true
+    this.silence()
   }
   /** Finds out that the connection is dead. */
   die(): void {

@@ -12,6 +12,13 @@ export const valueOf = <A, E>(program: Effect.Effect<A, E, Sim.World>, options: 
   return exit.value
 }
 
+/** The way a program failed. */
+export const failureOf = (program: Effect.Effect<unknown, unknown, Sim.World>): string => {
+  const { exit } = Sim.run(program)
+  if (Exit.isFailure(exit)) return Cause.pretty(exit.cause)
+  throw new Error("it succeeded")
+}
+
 /** A plan of faults in their short form. */
 export const planOf = (
   seconds: number,
