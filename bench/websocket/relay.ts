@@ -56,7 +56,8 @@ const window = 1000
 const warmUps = 2
 const connections = 1000
 const atOnce = 16
-const sessions = 3000
+/** Beside as many again, within the limit of 20,000 open files that many systems have. */
+const sessions = 4500
 
 interface Sample {
   /** Microseconds of CPU for each, or bytes of memory. */
@@ -99,35 +100,56 @@ const relay = async (peer: Peers.Peer, { clients: count, inFlight, size }: Case)
 
 const message = batch(64, 1, true)
 
+/** So many come, say one thing and go, a few at a time. */
+const visit = async (peer: Peers.Peer, count: number): Promise<void> => {
+  let left = count
+  const one = async () => {
+    while (left-- > 0) {
+      const client = new Client(peer.port)
+      await client.opened
+      await echo(client, message)
+      client.close()
+      await client.closed
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, one))
+}
+
 const connecting = (peer: Peers.Peer): Promise<Sample> =>
   measured(peer, async () => {
-    let left = connections
-    const one = async () => {
-      while (left-- > 0) {
-        const client = new Client(peer.port)
-        await client.opened
-        await echo(client, message)
-        client.close()
-        await client.closed
-      }
-    }
-    await Promise.all(Array.from({ length: atOnce }, one))
+    await visit(peer, connections)
     await sleep(100) // what it still does after the last goodbye
     return connections
   })
 
-const idling = async (peer: Peers.Peer): Promise<Sample & { readonly heap: number }> => {
-  for (const client of await connect(peer.port, 50)) client.cut() // what the first few need stays anyway
-  await sleep(500)
-  const before = await Peers.memory(peer)
-  const clients = await connect(peer.port, sessions)
+/** Sessions that have said one thing, and then nothing for a while. */
+const quiet = async (peer: Peers.Peer, count: number): Promise<ReadonlyArray<Client>> => {
+  const clients = await connect(peer.port, count)
   await Promise.all(clients.map((client) => echo(client, message)))
   await sleep(1500)
-  const after = await Peers.memory(peer)
+  return clients
+}
+
+interface Idle extends Sample {
+  /** Of as many sessions more, when there are so many already: what code and the young generation take once is not in it. */
+  readonly next: number
+  readonly heap: number
+}
+
+const idling = async (peer: Peers.Peer): Promise<Idle> => {
+  for (const client of await connect(peer.port, 50)) client.cut() // what the first few need stays anyway
+  await sleep(500)
+  const none = await Peers.memory(peer)
+  const clients = [...(await quiet(peer, sessions))]
+  const first = await Peers.memory(peer)
+  clients.push(...(await quiet(peer, sessions)))
+  const next = await Peers.memory(peer)
   for (const client of clients) client.cut()
+  const each = (bytes: number) => bytes / sessions / 1024
   return {
-    cost: (after.rss - before.rss) / sessions,
-    heap: (after.heap - before.heap) / sessions,
+    cost: each(first.rss - none.rss),
+    next: each(next.rss - first.rss),
+    heap: each(next.heap - first.heap),
     perSecond: 0,
     load: 0,
   }
@@ -196,16 +218,22 @@ const main = async (rounds: number, only: string) => {
     print(setUp, "us/connection", await sampled(rounds, proxies, (name) => connecting(peers.get(name)!), warmUps))
   for (const peer of peers.values()) await Peers.stop(peer)
   if (wanted(idle)) {
-    const heaps = new Map<string, Array<number>>()
+    const more = new Map<string, Array<Idle>>()
     const fresh = async (name: string) => {
       const peer = await makers.get(name)!()
       const sample = await idling(peer)
       await Peers.stop(peer)
-      heaps.set(name, [...(heaps.get(name) ?? []), sample.heap / 1024])
-      return { ...sample, cost: sample.cost / 1024 }
+      more.set(name, [...(more.get(name) ?? []), sample])
+      return sample
     }
     print(idle, "KiB/session", await sampled(rounds, [plain, bare, "http-proxy-3"], fresh, 0))
-    for (const [name, all] of heaps) console.log(`  ${name}: ${median(all).toFixed(1)} KiB of it heap`)
+    for (const [name, all] of more) {
+      const [next, heap] = [median(all.map((one) => one.next)), median(all.map((one) => one.heap))]
+      const to = median(all.map((one, round) => one.next / more.get(bare)![round]!.next))
+      console.log(
+        `  ${name}: the next ${next.toFixed(1)} KiB each, ${to.toFixed(2)} of the bare pipe; heap ${heap.toFixed(1)} KiB`,
+      )
+    }
   }
   close()
 }
