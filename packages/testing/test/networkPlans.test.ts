@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FaultPlan, Sim, VirtualNetwork } from "@holdfast/testing"
-import { Effect, Exit, Result } from "effect"
+import { Effect, Exit, Result, type Scope } from "effect"
 import { during, lastOf, trips } from "./support/during.ts"
 import { diary, planOf, valueOf } from "./support/net.ts"
 
@@ -85,5 +85,74 @@ describe("plans", () => {
       [run.exit, run.hash],
       [Exit.void, Sim.run(Effect.sleep(100), { plan: { seed: 9, faults, healAt: "1s" }, seed: 9 }).hash],
     )
+  })
+})
+
+describe("faults by hand", () => {
+  /** What comes back of a message at each of these seconds, while a script runs beside it. */
+  const scripted = (
+    script: (network: VirtualNetwork.VirtualNetwork["Service"]) => Effect.Effect<void, never, Scope.Scope>,
+  ) =>
+    valueOf(
+      Effect.gen(function* () {
+        const network = yield* Network
+        yield* network.host("server").onWebSocket(80, (socket) => {
+          socket.on("message", (data: Buffer) => socket.send(data.toString()))
+        })
+        const client = diary(network.host("client").webSocket("ws://server"))
+        yield* Effect.forkScoped(script(network))
+        for (const second of [1, 2, 3]) {
+          yield* Effect.sleep(990)
+          if (client.socket.readyState === 1) client.socket.send(String(second))
+          yield* Effect.sleep(10)
+        }
+        yield* Effect.sleep("1 second")
+        return client.lines.slice(1)
+      }),
+    )
+
+  it("hold keeps everything until release, whatever the order of the hosts", () =>
+    assert.deepStrictEqual(
+      scripted((network) =>
+        Effect.gen(function* () {
+          yield* Effect.sleep(500)
+          yield* network.hold("server-client")
+          yield* Effect.sleep(2000)
+          yield* network.release("client-server")
+        }),
+      ),
+      ["message 1 @2501", "message 2 @2501", "message 3 @2992"],
+    ))
+
+  it("cut loses one way or both, and a connection that lost something is reset by heal", () => {
+    const cut = (direction?: "up" | "down") =>
+      scripted((network) =>
+        Effect.gen(function* () {
+          yield* Effect.sleep(500)
+          yield* network.cut("client-server", direction)
+          yield* Effect.sleep(2000)
+          yield* network.heal("server-client")
+        }),
+      )
+    assert.deepStrictEqual(
+      [cut(), cut("up"), cut("down")],
+      Array.from({ length: 3 }, () => ["close 1006 @2500"]),
+    )
+  })
+
+  it("crash and restart stop a host and start it again, and heal does, too", () => {
+    const stopped = (again: "restart" | "heal") =>
+      valueOf(
+        Effect.gen(function* () {
+          const network = yield* Network
+          yield* network.host("server").onWebSocket(80, () => {})
+          yield* network.crash("server")
+          yield* again === "heal" ? network.heal() : network.restart("server")
+          const client = diary(network.host("client").webSocket("ws://server"))
+          yield* Effect.sleep(10)
+          return client.lines
+        }),
+      )
+    assert.deepStrictEqual([stopped("restart"), stopped("heal")], [["open @4"], ["open @4"]])
   })
 })

@@ -13,6 +13,7 @@ import * as Door from "./networkDoor.ts"
 import type { Host, Listener } from "./networkHost.ts"
 import { ParcelEnd } from "./networkParcels.ts"
 import { opened, socketOf, VirtualStream } from "./networkStream.ts"
+import { canonical } from "./networkWeather.ts"
 import { defaults, VirtualWebSocket } from "./networkWebSocket.ts"
 import type { Settings, World } from "./networkWorld.ts"
 
@@ -21,7 +22,8 @@ export const make = (world: World, healed: Effect.Effect<void>): VirtualNetwork[
   const faces = new Map<string, Face>()
   const scripted = new Map<string, Set<() => void>>()
   const begin = (link: string, end: () => void) => {
-    scripted.set(link, (scripted.get(link) ?? new Set()).add(end))
+    const name = canonical(link)
+    scripted.set(name, (scripted.get(name) ?? new Set()).add(end))
   }
   return {
     host: (name) => {
@@ -52,8 +54,8 @@ export const make = (world: World, healed: Effect.Effect<void>): VirtualNetwork[
     hold: (link) => Effect.sync(() => begin(link, world.begin({ _tag: "partition", hold: true }, link))),
     release: (link) =>
       Effect.sync(() => {
-        for (const end of scripted.get(link) ?? []) end()
-        scripted.delete(link)
+        for (const end of scripted.get(canonical(link)) ?? []) end()
+        scripted.delete(canonical(link))
       }),
     heal: (link) => Effect.sync(() => world.heal(link)),
     crash: (host, { keepState = true } = {}) =>

@@ -29,6 +29,9 @@ export interface Route {
 export const hits = (on: string, { from, to }: Route): boolean =>
   on === "*" || on === `${from}-${to}` || on === `${to}-${from}` || (from !== to && (on === from || on === to))
 
+/** One name for a target, in whatever order its hosts are. */
+export const canonical = (on: string): string => on.split("-").toSorted().join("-")
+
 /** Whether that way is meant. */
 const isWay = (dir: Direction | undefined, way: Way): boolean => dir === undefined || dir === "both" || dir === way
 

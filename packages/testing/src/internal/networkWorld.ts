@@ -10,7 +10,7 @@ import { type Ground, Host } from "./networkHost.ts"
 import type { Mischief } from "./networkParcels.ts"
 import type { Path } from "./networkPipe.ts"
 import { pass, type Stage } from "./networkSentence.ts"
-import { type Active, hits, mischiefOf, parts, type Route, weatherOf } from "./networkWeather.ts"
+import { type Active, canonical, hits, mischiefOf, parts, type Route, weatherOf } from "./networkWeather.ts"
 import * as Readable from "./readable.ts"
 import type { Recorder } from "./record.ts"
 
@@ -129,7 +129,9 @@ export class World {
 
   /** Everything is well again; only there: with its link or host. */
   heal(on?: string): void {
-    for (const active of this.active) if (on === undefined || active.on === on) this.#end(active)
+    for (const active of this.active) {
+      if (on === undefined || canonical(active.on) === canonical(on)) this.#end(active)
+    }
     for (const host of this.hosts.values()) {
       if (on !== undefined && host.name !== on) continue
       host.restart()
