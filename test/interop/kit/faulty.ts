@@ -62,6 +62,13 @@ export const works = Effect.fnUntraced(function* ({ client, peer }: { client: Ra
   return (yield* text(client, 8)) === word
 })
 
+/** How it ended, or that it is connected, whichever comes first. */
+export const settled = (raw: Raw.Raw) =>
+  Effect.raceFirst(
+    raw.closed,
+    Effect.callback<string>((resume) => void raw.socket.once("connect", () => resume(Effect.succeed("connected")))),
+  )
+
 /** Milliseconds that it took. */
 export const took = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {

@@ -108,17 +108,14 @@ export class Pair {
   }
 
   #end(how: (end: End) => void): void {
-    const dialling = this.#state === "dialling"
     if (this.#state === "ended") return
     this.#state = "ended"
     this.up.mute()
     this.down.mute()
-    how(this.#client)
-    this.#client.resume() // else its end would not be heard
-    if (dialling) this.#upstream?.reset()
-    else if (this.#upstream !== undefined) {
-      how(this.#upstream)
-      this.#upstream.resume()
+    for (const end of [this.#client, this.#upstream]) {
+      if (end === undefined) continue
+      how(end)
+      end.resume() // else its own end would not be heard
     }
   }
 

@@ -100,12 +100,12 @@ const endOf = (socket: Net.Socket): { readonly end: End; readonly hear: (ear: Ea
       else socket.resetAndDestroy()
     },
   }
+  // It was told to pause, so that a listener for data does not set it flowing.
   const hear = (ear: Ear) => {
     socket.on("data", ear.read)
     socket.on("end", ear.finished)
     socket.on("drain", ear.drained)
     socket.on("close", () => ear.gone(failed))
-    socket.pause() // a listener for data would set it flowing
   }
   return { end, hear }
 }
