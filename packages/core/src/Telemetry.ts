@@ -74,6 +74,15 @@ export const register = (probe: Probe): Effect.Effect<void, never, Scope.Scope> 
     ),
   )
 
+/** Keeps measures in Effect's metric registry until the scope closes: for somebody who has numbers, and no row of their own. */
+export const measure = (measures: ReadonlyArray<Measure>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.contextWith((context: Context.Context<never>) => Effect.sync(() => Measures.add(context, measures))),
+      (remove) => Effect.sync(remove),
+    ),
+  )
+
 /** `register` for plain code that has no scope: the answer takes the probe and its series off again. */
 export const registerUnsafe = (context: Context.Context<never>, probe: Probe): (() => void) => {
   const remove = Context.get(context, Telemetry).add(probe)

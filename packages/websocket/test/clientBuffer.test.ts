@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Metric } from "effect"
 import type * as Client from "../src/Client.ts"
 import { failure, sayTo, started } from "./world/clientStage.ts"
 import { simulated } from "./world/simulated.ts"
@@ -44,6 +44,31 @@ describe("a client's buffer", () => {
         yield* Effect.sleep(10)
         assert.deepStrictEqual(got(1), ["three", "four", "five"])
         assert.deepStrictEqual(events("Dropped"), [{ messages: 2, why: "full" }])
+      }),
+    ),
+  )
+
+  it(
+    "counts what it gave up, what it sent and what it holds, until it closes",
+    simulated(() =>
+      Effect.gen(function* () {
+        const { client, close, is, upstream } = yield* full("DropNewest")
+        yield* sayTo(client, "four", "five")
+        const context = yield* Effect.context<never>()
+        const count = (name: string, outcome?: string) =>
+          Metric.snapshotUnsafe(context).flatMap(({ attributes, id, state }) =>
+            id === name && attributes?.["outcome"] === outcome ? [state] : [],
+          )
+        const counter = (of: number) => [{ count: of, incremental: true }]
+        assert.deepStrictEqual(count("holdfast_messages_total", "lost"), counter(2))
+        assert.deepStrictEqual(count("holdfast_buffer_messages"), [{ value: 3 }])
+        upstream.up()
+        yield* is("Ready")
+        yield* Effect.sleep(10)
+        assert.deepStrictEqual(count("holdfast_messages_total", "sent"), counter(3))
+        assert.deepStrictEqual(count("holdfast_buffer_messages"), [{ value: 0 }])
+        yield* close
+        assert.deepStrictEqual(count("holdfast_messages_total", "lost"), [])
       }),
     ),
   )

@@ -4,6 +4,7 @@
  */
 import * as Bytes from "@holdfast/core/Bytes"
 import * as Events from "@holdfast/core/Events"
+import * as Telemetry from "@holdfast/core/Telemetry"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -18,6 +19,7 @@ import { Inbox } from "./inbox.ts"
 import type { Range } from "./outlet.ts"
 import * as Payload from "./payload.ts"
 import * as Reconnecting from "./reconnecting.ts"
+import * as Reports from "./reports.ts"
 import * as Upstream from "./upstream.ts"
 import { Waiting } from "./waiting.ts"
 
@@ -60,6 +62,7 @@ export const make = Effect.fnUntraced(function* (
   }
   const doubted = (range: Range | undefined, outcome: "dropped" | "replayed" | "failed") => {
     if (range === undefined) return
+    self.traffic.uncertain[outcome] += range[1] - range[0] + 1
     const event: typeof ClientSchema.Uncertain.Type = {
       _tag: "Uncertain",
       ...about(),
@@ -112,6 +115,8 @@ export const make = Effect.fnUntraced(function* (
       },
     },
   })
+  yield* Telemetry.measure(Reports.traffic({ target: name, direction: "up" }, self.traffic))
+
   const send = (message: Client.Message): Effect.Effect<void, Client.ClientError> =>
     Effect.suspend(() => {
       if (self.ending !== undefined) return dismissed(self.ending)

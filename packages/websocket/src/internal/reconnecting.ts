@@ -121,10 +121,11 @@ export class Reconnecting {
   link!: Link.Link<Reached, TransportError>
   /** The last dial. */
   began = 0
+  /** What was sent. */
+  readonly traffic = Traffic.none()
   readonly #options: Options
   readonly #wheel: Wheel.Wheel
   readonly #dialer: typeof Dialer.Dialer.Service
-  readonly #traffic = Traffic.none()
   readonly #flow: Flow
   readonly #hangUp: () => void
   readonly #news = new Waiting()
@@ -150,7 +151,7 @@ export class Reconnecting {
     this.#flow = new Flow({
       marks: options.marks,
       replay: options.uncertain === "replay",
-      traffic: this.#traffic,
+      traffic: this.traffic,
       onPressure: (full) => options.listener.pressure(full),
     })
   }
@@ -198,6 +199,7 @@ export class Reconnecting {
 
   /** A message is given up before it is taken. */
   drop(): void {
+    this.traffic.lost++
     this.#giveUp(1, "full")
   }
 

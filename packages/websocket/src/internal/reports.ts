@@ -74,7 +74,8 @@ export const measures = (target: string, up: Traffic, down: Traffic, counts: Cou
   },
 ]
 
-const traffic = (at: Record<string, string>, of: Traffic): ReadonlyArray<Measure> => [
+/** What went one way. */
+export const traffic = (at: Readonly<Record<string, string>>, of: Traffic): ReadonlyArray<Measure> => [
   messages({ ...at, outcome: "sent" }, () => of.sent),
   messages({ ...at, outcome: "lost" }, () => of.lost),
   uncertain({ ...at, outcome: "dropped" }, () => of.uncertain.dropped),
