@@ -30,6 +30,7 @@ describe("an example prints what its README says", () => {
     "07-rpc-that-survives",
     "09-simulate-your-client",
     "10-chaos-on-a-real-port",
+    "11-policies",
   ])("%s", (name) => assert.strictEqual(run(name), promised(name)))
 
   it.skipIf(!chromium)("08-browser-page", { timeout: 20_000 }, () =>

@@ -184,7 +184,10 @@ export const make = (options: Options): Effect.Effect<Breaker, never, Scope.Scop
       Effect.acquireRelease(
         Effect.sync(() => {
           const machine = alone(options, context)
-          const ways = options.store === undefined ? direct(machine) : shared(machine, options.store, options.refresh)
+          const ways =
+            options.store === undefined
+              ? direct(machine)
+              : shared(machine, options.store, options.refresh ?? "1 second")
           const breaker = face(machine, ways)
           return { breaker, leave: publish(machine, context, actionsOf(machine, breaker)) }
         }),

@@ -14,7 +14,7 @@ import * as Checked from "./checked.ts"
 const patience = 1000
 
 /** Calls that look what the others know first, and tell them afterwards. */
-export const shared = (machine: Machine, store: Store, refresh: Duration.Input = "1 second"): Ways => {
+export const shared = (machine: Machine, store: Store, refresh: Duration.Input): Ways => {
   const { group } = machine
   const { name } = group
   const maxAge = Checked.timeOrNone("refresh", refresh)
