@@ -137,7 +137,7 @@ interface Idle extends Sample {
 }
 
 const idling = async (peer: Peers.Peer): Promise<Idle> => {
-  for (const client of await connect(peer.port, 50)) client.cut() // what the first few need stays anyway
+  await visit(peer, warmUps * connections) // as before the other rows: what compiled code takes it takes once
   await sleep(500)
   const none = await Peers.memory(peer)
   const clients = [...(await quiet(peer, sessions))]
