@@ -3,7 +3,7 @@
  */
 import { Data, Effect } from "effect"
 
-export class Unavailable extends Data.TaggedError("Unavailable")<{ readonly call: number }> {}
+class Unavailable extends Data.TaggedError("Unavailable")<{ readonly call: number }> {}
 
 let calls = 0
 

@@ -14,6 +14,7 @@ import * as Checked from "./internal/checked.ts"
 import * as Monotonic from "./internal/monotonic.ts"
 import * as Numbers from "./internal/numbers.ts"
 import { Recent } from "./internal/recent.ts"
+import * as RetryMetrics from "./internal/retryMetrics.ts"
 import { retryAfterOf } from "./internal/retryAfter.ts"
 import { seldom } from "./internal/seldom.ts"
 
@@ -59,6 +60,7 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     throw new RangeError("ratio and min allow no retry at all; leave the retries away instead")
   const [clock, events] = [yield* Clock.Clock, yield* Events.Events]
   const numbers = yield* Numbers.make({ op: name })
+  const measured = yield* RetryMetrics.make(name)
   const now = () => Monotonic.millis(clock)
   const once = { retry: seldom(now), hedge: seldom(now) }
   // Calls, and what was taken.
@@ -95,16 +97,26 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     retry: (call, schedule) =>
       Effect.suspend(() => {
         count()
-        return Effect.retry(call, within(schedule, take))
+        let attempts = 1
+        const again = (delay: Duration.Duration) => {
+          if (!take()) return false
+          attempts++
+          measured.delay(Duration.toMillis(delay))
+          return true
+        }
+        return Effect.onExitPrimitive(Effect.retry(call, within(schedule, again)), () => measured.attempts(attempts))
       }),
   }
 })
 
 // Asked last: what the schedule does not want is not taken out.
-const within = <O, E, E2, R2>(schedule: Schedule.Schedule<O, E, E2, R2>, take: () => boolean) =>
+const within = <O, E, E2, R2>(
+  schedule: Schedule.Schedule<O, E, E2, R2>,
+  again: (delay: Duration.Duration) => boolean,
+) =>
   schedule.pipe(
     Schedule.modifyDelay(({ duration, input }) =>
       Effect.succeed(Duration.max(duration, Duration.millis(retryAfterOf(input)))),
     ),
-    Schedule.while(() => take()),
+    Schedule.while(({ duration }) => again(duration)),
   )

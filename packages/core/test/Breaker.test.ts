@@ -100,9 +100,11 @@ describe("a breaker", () => {
       const breaker = yield* touchy()
       yield* Fiber.interrupt(yield* fork(breaker.protect(Effect.never)))
       assert.strictEqual(breaker.state(), "Closed")
-      yield* Effect.ignore(Effect.timeout(breaker.protect(Effect.never), 0))
+      const late = yield* fork(Effect.timeout(breaker.protect(Effect.never), "1 second"))
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(late)))
       assert.strictEqual(breaker.state(), "Closed")
-    }).pipe(TestClock.withLive),
+    }),
   )
 
   it.effect("gives the place of a probe that was interrupted to the next call", () =>

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Backoff, Breaker, Events, RetryBudget } from "@holdfast/core"
-import { Clock, Duration, Effect, Fiber, Metric, Schedule } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Metric, Schedule, Scope } from "effect"
 import { TestClock } from "effect/testing"
 
 const times = <A>(n: number, f: () => A): ReadonlyArray<A> => Array.from({ length: n }, f)
@@ -112,6 +112,33 @@ describe("a retry budget", () => {
         assert.deepStrictEqual([starts.length, starts[1]! - starts[0]!], [2, delay])
       }
     }),
+  )
+
+  it.effect("measures how often calls were tried and how long they waited, until its scope closes", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const budget = yield* Scope.provide(RetryBudget.make({ name: "db" }), scope)
+      let made = 0
+      const call = Effect.suspend(() => (++made % 3 === 0 ? Effect.succeed("ok") : Effect.fail("bad")))
+      const fiber = yield* Effect.forkChild(budget.retry(call, Schedule.spaced("2 seconds")))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      yield* budget.retry(Effect.void, Schedule.spaced("2 seconds"))
+      const shown = Effect.map(Metric.snapshot, (all) =>
+        all.map(({ attributes, id, state }) => [id, attributes?.["op"], "sum" in state && [state.count, state.sum]]),
+      )
+      assert.deepStrictEqual(yield* shown, [
+        ["holdfast_retry_delay_seconds", "db", [2, 4]],
+        ["holdfast_retry_attempts", "db", [2, 4]],
+      ])
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* shown, [])
+    }).pipe(
+      Effect.provideServiceEffect(
+        Metric.MetricRegistry,
+        Effect.sync(() => new Map()),
+      ),
+    ),
   )
 
   it.effect("counts what it did not allow by kind, and tells it at most once a second", () =>

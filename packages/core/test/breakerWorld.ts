@@ -92,7 +92,7 @@ class Watched extends Machine {
     this.#world = world
   }
 
-  override succeeded(generation: number, started: number): void {
+  override succeeded(generation: number, started: number): undefined {
     this.#tell(generation, good, started)
     this.#told = true
     super.succeeded(generation, started)

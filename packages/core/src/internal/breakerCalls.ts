@@ -15,7 +15,7 @@ import type { Plan } from "./breakerPlan.ts"
 export class Calls {
   readonly machine: Machine
   #generation = -1
-  #ends: Ends | undefined
+  #end: End | undefined
 
   constructor(machine: Machine) {
     this.machine = machine
@@ -24,20 +24,20 @@ export class Calls {
   /** To be evaluated at once. */
   begin<A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E | BreakerError, R> {
     // Equal only for a machine that is closed: see below.
-    return this.#generation === this.machine.generation ? watched(call, this.#ends!) : this.#look(call)
+    return this.#generation === this.machine.generation ? Effect.onExitPrimitive(call, this.#end!) : this.#look(call)
   }
 
   #look<A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E | BreakerError, R> {
     const { machine } = this
     if (machine.isClosed) {
       const { generation, group } = machine
-      if (group.plan.measured) return watched(call, ends(machine, generation, group.now()))
-      this.#ends = ends(machine, generation, 0)
+      if (group.plan.measured) return Effect.onExitPrimitive(call, endOf(machine, generation, group.now()))
+      this.#end = endOf(machine, generation, 0)
       this.#generation = generation
-      return watched(call, this.#ends)
+      return Effect.onExitPrimitive(call, this.#end)
     }
     // They would hold on to what nobody needs while it is open.
-    this.#ends = undefined
+    this.#end = undefined
     this.#generation = -1
     const refused = machine.refuse()
     if (refused !== undefined) return (refused.exit ??= Exit.fail(refused.error))
@@ -95,32 +95,19 @@ export class Through<A, E, R> extends Effectable.Class<A, E | BreakerError, R> {
   }
 }
 
-interface Ends {
-  readonly onSuccess: <A>(value: A) => Exit.Exit<A>
-  readonly onFailure: <E>(cause: Cause.Cause<E>) => Exit.Exit<never, E>
-}
+type End = (exit: Exit.Exit<unknown, unknown>) => undefined
 
 /** What to do at the end of a call that began in that generation, at that time if it matters. */
-const ends = (machine: Machine, generation: number, started: number): Ends => {
+const endOf = (machine: Machine, generation: number, started: number): End => {
   const { classify } = machine.group.plan
-  const end = <A, E>(exit: Exit.Exit<A, E>) => {
+  return (exit) => {
+    if (classify === undefined && Exit.isSuccess(exit)) return machine.succeeded(generation, started)
     const verdict = judge(classify, exit)
     if (verdict === undefined) machine.group.tally.ignored++
     else machine.settle(generation, verdict, started)
-    return exit
-  }
-  return {
-    onSuccess: <A>(value: A) => {
-      if (classify !== undefined) return end(Exit.succeed(value))
-      machine.succeeded(generation, started)
-      return Exit.succeed(value)
-    },
-    onFailure: <E>(cause: Cause.Cause<E>) => end(Exit.failCause(cause)),
+    return undefined
   }
 }
-
-const watched = <A, E, R>(call: Effect.Effect<A, E, R>, ends: Ends) =>
-  Effect.matchCauseEffect<A, E, R, never, E, never, A, never, never>(call, ends)
 
 const bad: Verdict = { bad: true, hint: 0 }
 

@@ -114,7 +114,7 @@ export class Machine {
   }
 
   /** `settle` for a call that went well, which is what nearly all do. */
-  succeeded(generation: number, started: number): void {
+  succeeded(generation: number, started: number): undefined {
     if (this.#calm) this.group.tally.success++
     else this.settle(generation, good, started)
   }

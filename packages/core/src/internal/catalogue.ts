@@ -30,6 +30,8 @@ const help = {
   holdfast_outlier_ejections_total:
     "Members that a detector found bad; `enforced` says whether they were taken out of use",
   holdfast_reconnects_total: "Connections that came after a loss",
+  holdfast_retry_attempts: "Attempts that calls took which may be retried",
+  holdfast_retry_delay_seconds: "Time from a failed attempt to the next one",
 } as const
 
 /** A metric of core. */
