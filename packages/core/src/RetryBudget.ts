@@ -68,8 +68,8 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
 
   const left = () => {
     recent.look(now())
-    // Rounded at the twelfth digit, because a fifth of five is not quite one.
-    return Math.floor(Number((ratio * recent.first + saved - recent.second).toPrecision(12)))
+    // A little more, because 29 hundredths of a hundred are not quite 29 to a computer.
+    return Math.floor(ratio * recent.first + saved - recent.second + 1e-9)
   }
   const take = (kind: "retry" | "hedge" = "retry") => {
     if (left() >= 1) {

@@ -128,7 +128,7 @@ describe("a map of breakers", () => {
     }).pipe(fresh),
   )
 
-  it.effect("what a forgotten key's last calls come to changes nothing", () =>
+  it.effect("what becomes of a forgotten key, by late calls or by hand, is told to nobody", () =>
     Effect.gen(function* () {
       const map = yield* touchy<string>({ idle: "1 minute" })
       const end = yield* Deferred.make<string, string>()
@@ -136,7 +136,10 @@ describe("a map of breakers", () => {
         startImmediately: true,
       })
       yield* TestClock.adjust("2 minutes")
+      const stale = map.get("b")!
+      yield* TestClock.adjust("2 minutes")
       assert.strictEqual(map.size(), 0)
+      yield* stale.forceOpen("by who still has it")
       yield* Deferred.fail(end, "late")
       yield* Effect.yieldNow
       assert.isDefined(call)

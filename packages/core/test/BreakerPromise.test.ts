@@ -149,6 +149,23 @@ describe("a breaker for promises", () => {
     }),
   )
 
+  it.effect("lets so many wait, one after the other, too", () =>
+    Effect.gen(function* () {
+      const breaker = yield* due({ onFull: "wait", maxWaiting: 1, probes: 2 })
+      for (let turn = 0; turn < 2; turn++) {
+        breaker.reset()
+        breaker.forceOpen("drill")
+        breaker.probe()
+        const probes = [pending(), pending()]
+        const ends = probes.map(({ call }) => settled(breaker.protect(call)))
+        const waits = settled(breaker.protect(ok))
+        assert.isTrue((yield* end(breaker.protect(ok))) instanceof Breaker.BreakerError)
+        for (const probe of probes) probe.resolve("ok")
+        assert.deepStrictEqual(yield* Effect.promise(() => Promise.all([...ends, waits])), ["ok", "ok", "ok"])
+      }
+    }),
+  )
+
   it.effect("lets others wait for a probe that hangs no longer than that may take", () =>
     Effect.gen(function* () {
       const breaker = yield* due({ onFull: "wait", probeTimeout: "3 seconds" })

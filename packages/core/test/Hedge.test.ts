@@ -207,7 +207,7 @@ describe("a hedge", () => {
 
   it.effect("with a quantile, makes no copies before it has seen enough, then after what that share took", () =>
     Effect.gen(function* () {
-      const hedge = yield* Hedge.make({ name: "db", delay: { quantile: 0.9, minimum: 10 } })
+      const hedge = yield* Hedge.make({ name: "db", delay: { quantile: 0.95, minimum: 10 } })
       for (let n = 1; n <= 10; n++) {
         const [, now] = yield* answer(hedge, copies([[n * 100, a]]).call)
         assert.strictEqual(now % 60_000, n * 100)
@@ -220,7 +220,36 @@ describe("a hedge", () => {
           [50, b],
         ]).call,
       )
-      assert.deepStrictEqual([exit, now - start], [Exit.succeed("b"), 950])
+      assert.deepStrictEqual([exit, now - start], [Exit.succeed("b"), 1050])
+    }),
+  )
+
+  it.effect("with a quantile, a copy that was cut off took as long as it ran", () =>
+    Effect.gen(function* () {
+      const hedge = yield* Hedge.make({ name: "db", delay: { quantile: 1, minimum: 1 } })
+      yield* answer(hedge, copies([[100, a]]).call)
+      const delays: Array<number> = []
+      for (let turn = 0; turn < 3; turn++) {
+        const start = yield* Clock.currentTimeMillis
+        const [, now] = yield* answer(
+          hedge,
+          copies([
+            [9000, a],
+            [50, b],
+          ]).call,
+        )
+        delays.push(now - start - 50)
+      }
+      assert.deepStrictEqual(delays, [100, 150, 200])
+    }),
+  )
+
+  it.effect("counts its calls for the budget", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.make({ name: "db", ratio: 0.5, min: 0 })
+      const hedge = yield* Hedge.make({ name: "db", delay: "1 hour", budget })
+      for (let n = 0; n < 4; n++) yield* hedge.protect(a)
+      assert.strictEqual(budget.left(), 2)
     }),
   )
 

@@ -21,6 +21,7 @@ describe("a retry budget", () => {
         [{ min: 0 }, 100, 20],
         [{ min: 0 }, 5, 1],
         [{ min: 0 }, 4, 0],
+        [{ ratio: 0.29, min: 0 }, 100, 29],
         [{ ratio: 0, min: 0.1 }, 1000, 1],
         [{ ratio: 0, min: 1, window: "1 minute" }, 0, 60],
         [{ ratio: 1, min: 0 }, 7, 7],

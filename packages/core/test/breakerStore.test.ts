@@ -118,6 +118,34 @@ describe("two breakers that share a store", () => {
 })
 
 describe("a store that gives no answer", () => {
+  it.effect("or always says that somebody else was faster, wedges nothing", () =>
+    Effect.gen(function* () {
+      const memory = Breaker.storeMemory()
+      const [breaker] = yield* two({ store: { load: memory.load, save: () => Effect.succeed(false) } })
+      yield* breaker.forceOpen("drill")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* breaker.protect(ok), "ok")
+    }),
+  )
+
+  it.effect("holds up a call for a second, and the calls after it not at all for a second more", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const hang = Effect.suspend(() => {
+        asked++
+        return Effect.never
+      })
+      const [breaker] = yield* two({ store: { load: () => hang, save: () => hang }, rules: [Breaker.consecutive(1)] })
+      const calls = Effect.repeat(Effect.exit(breaker.protect(bad)), { times: 99 })
+      const fiber = yield* Effect.forkChild(calls)
+      yield* TestClock.adjust("999 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual([asked, breaker.state()], [1, "Open"])
+    }),
+  )
+
   for (const [how, answer] of [
     ["hangs", Effect.never],
     ["fails", Effect.fail("away")],

@@ -186,9 +186,10 @@ export class Machine {
     } else if (++this.#good >= plan.enough) this.#close("probe_succeeded", "the probes succeeded")
   }
 
-  /** Whether the next call is the first probe, as far as is known here. */
+  /** Whether the next call is a probe, as far as is known here. */
   isDue(): boolean {
-    return this.#holds.length === 0 && this.base === "Open" && this.group.now() >= this.openUntil
+    if (this.#holds.length > 0) return false
+    return this.base === "Open" ? this.group.now() >= this.openUntil : this.base === "HalfOpen" && !this.isFull()
   }
 
   /** Half open, with as many probes made as may be. */

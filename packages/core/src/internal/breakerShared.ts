@@ -13,6 +13,9 @@ import * as Checked from "./checked.ts"
 /** The most time a question to the store gets, and how long it is left alone after it gave no answer. */
 const patience = 1000
 
+/** A store that says each time that somebody else was faster is not believed for ever. */
+const mostTries = 10
+
 /** Calls that look what the others know first, and tell them afterwards. */
 export const shared = (machine: Machine, store: Store, refresh: Duration.Input): Ways => {
   const { group } = machine
@@ -58,24 +61,25 @@ export const shared = (machine: Machine, store: Store, refresh: Duration.Input):
       return Effect.succeed(true)
     })
 
-  const claim = Effect.suspend(() => {
-    if (!machine.isDue()) return Effect.void
-    const probing: Snapshot = {
-      ...machine.snapshot(),
-      state: "HalfOpen",
-      openUntil: group.wall() + group.plan.probeTimeout,
-    }
-    return Effect.map(tell(probing, ""), (mine) => {
-      if (!mine) return
-      machine.probe()
-      told = known()
+  // Before each probe, because who holds it may have been given up for gone: the claim lasts as long as a probe may take. Who lost the
+  // claim may have learned that the time of the next one is over, too.
+  const claim = (tries: number): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (tries === 0 || !machine.isDue()) return Effect.void
+      const openUntil = group.wall() + group.plan.probeTimeout
+      const probing: Snapshot = { ...machine.snapshot(), state: "HalfOpen", openUntil }
+      return Effect.flatMap(tell(probing, ""), (mine) => {
+        if (!mine) return claim(tries - 1)
+        machine.probe()
+        told = known()
+        return Effect.void
+      })
     })
-  })
 
   const before = Effect.suspend(() => {
-    if (group.now() - lookedAt < maxAge) return machine.isDue() ? oneByOne(claim) : Effect.void
+    if (group.now() - lookedAt < maxAge) return machine.isDue() ? oneByOne(claim(mostTries)) : Effect.void
     lookedAt = group.now()
-    return oneByOne(Effect.andThen(look, claim))
+    return oneByOne(Effect.andThen(look, claim(mostTries)))
   })
 
   const after = Effect.suspend(() =>

@@ -18,8 +18,8 @@ export class Times {
 
   /** The smallest time that this share of the calls did not exceed; `undefined` before there were `minimum`. */
   quantile(share: number, minimum: number): number | undefined {
-    if (this.#count < minimum) return undefined
-    if (this.#sortedAt === 0 || this.#count - this.#sortedAt >= fresh) {
+    if (this.#count < Math.max(1, minimum)) return undefined
+    if (this.#count - this.#sortedAt >= Math.min(fresh, this.#sorted.length / fresh)) {
       this.#sorted = this.#times.slice(0, Math.min(this.#count, kept)).sort()
       this.#sortedAt = this.#count
     }
