@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
 /** Without any progress for this long a peer counts as gone. */
-export const longest = "10 seconds"
+const longest = "10 seconds"
 
 /** Waits for `done` while `left` keeps falling; `false` when it stood still for too long. */
 export const whileMoving = Effect.fnUntraced(function* (done: Effect.Effect<unknown>, left: () => number) {

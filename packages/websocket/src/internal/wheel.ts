@@ -66,7 +66,8 @@ export class Deadline implements Alarm {
 
 /** A wheel that stops with the scope. An alarm that throws is logged. */
 export const make: Effect.Effect<Wheel, never, Scope.Scope> = Effect.gen(function* () {
-  const now = monotonic(yield* Clock.Clock)
+  const clock = yield* Clock.Clock
+  const now = () => millis(clock)
   const slots = new Map<Slot, Set<Alarm>>()
   let sleepsUntil = Number.POSITIVE_INFINITY
   let wake = () => {}
@@ -136,6 +137,3 @@ export const within =
 
 /** Milliseconds that neither jump nor run backwards, whatever is done to the system's clock. */
 export const millis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-
-/** `millis` of that clock. */
-export const monotonic = (clock: Clock.Clock) => () => millis(clock)
