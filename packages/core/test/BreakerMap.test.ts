@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Breaker, BreakerMap, Events, Telemetry } from "@holdfast/core"
 import { Deferred, Effect, Exit, Metric, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { fresh, numbers } from "./metrics.ts"
 
 const ok = Effect.succeed("ok")
 const bad = Effect.fail("bad")
@@ -201,19 +202,3 @@ describe("a map of breakers", () => {
     }).pipe(fresh, Effect.provide(Events.layer()), Effect.provide(Telemetry.layer)),
   )
 })
-
-const fresh = Effect.provideServiceEffect(
-  Metric.MetricRegistry,
-  Effect.sync(() => new Map()),
-)
-
-/** Every number of a breaker that is not 0. */
-const numbers = Effect.map(Metric.snapshot, (all) =>
-  Object.fromEntries(
-    all.flatMap(({ attributes, id, state }) => {
-      const { breaker: _, ...rest } = attributes ?? {}
-      const value = Number("count" in state ? state.count : "value" in state ? state.value : Number.NaN)
-      return value === 0 ? [] : [[[id.replace("holdfast_breaker_", ""), ...Object.values(rest)].join(" "), value]]
-    }),
-  ),
-)

@@ -3,6 +3,7 @@ import { Breaker, Events, Telemetry } from "@holdfast/core"
 import * as BreakerPromise from "@holdfast/core/BreakerPromise"
 import { Duration, Effect, Logger, Metric } from "effect"
 import { TestClock } from "effect/testing"
+import { fresh } from "./metrics.ts"
 
 const ok = () => Promise.resolve("ok")
 const bad = () => Promise.reject(new Error("bad"))
@@ -247,13 +248,7 @@ describe("a breaker for promises", () => {
       breaker.close()
       breaker.reset()
       assert.deepStrictEqual([rows(), events.history().length, yield* Metric.snapshot], [[], 1, []])
-    }).pipe(
-      Effect.provide([Events.layer(), Telemetry.layer]),
-      Effect.provideServiceEffect(
-        Metric.MetricRegistry,
-        Effect.sync(() => new Map()),
-      ),
-    ),
+    }).pipe(Effect.provide([Events.layer(), Telemetry.layer]), fresh),
   )
 
   it("throws for impossible options, and names them", () =>

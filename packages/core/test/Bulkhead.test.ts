@@ -3,6 +3,7 @@ import { Bulkhead, Events } from "@holdfast/core"
 import { Sim } from "@holdfast/testing"
 import { Clock, Deferred, Duration, Effect, Exit, Fiber, Metric, Random } from "effect"
 import { TestClock } from "effect/testing"
+import { fresh } from "./metrics.ts"
 
 const fork = <A, E>(call: Effect.Effect<A, E>) => Effect.forkChild(Effect.exit(call), { startImmediately: true })
 
@@ -104,13 +105,7 @@ describe("a bulkhead", () => {
             }) satisfies Events.Known as Events.Event,
         ),
       )
-    }).pipe(
-      Effect.provide(Events.layer()),
-      Effect.provideServiceEffect(
-        Metric.MetricRegistry,
-        Effect.sync(() => new Map()),
-      ),
-    ),
+    }).pipe(Effect.provide(Events.layer()), fresh),
   )
 
   it("never has more than its places, loses none to interruption, and lets no one wait in vain, in any order", () => {

@@ -3,6 +3,7 @@ import { Hedge, RetryBudget } from "@holdfast/core"
 import { Sim } from "@holdfast/testing"
 import { Clock, Effect, Exit, Fiber, Metric, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { fresh } from "./metrics.ts"
 
 /** Copies of one call: each takes as long as it is told, and ends as it is told. */
 const copies = (plan: ReadonlyArray<readonly [millis: number, end: Effect.Effect<string, string>]>) => {
@@ -197,12 +198,7 @@ describe("a hedge", () => {
         ["won", 1],
         ["suppressed", 1],
       ])
-    }).pipe(
-      Effect.provideServiceEffect(
-        Metric.MetricRegistry,
-        Effect.sync(() => new Map()),
-      ),
-    ),
+    }).pipe(fresh),
   )
 
   it.effect("with a quantile, makes no copies before it has seen enough, then after what that share took", () =>

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Events, Outlier } from "@holdfast/core"
 import { Effect, Metric, Random } from "effect"
 import { TestClock } from "effect/testing"
+import { fresh } from "./metrics.ts"
 import * as Rates from "../src/internal/outlierRates.ts"
 
 /** `ok` and `failed` calls of a member. */
@@ -171,12 +172,7 @@ describe("no more are ejected than a part of the set (Envoy: at least one)", () 
         assert.strictEqual(ejected(outlier, hosts).length, out)
         const [endpoints] = (yield* Metric.snapshot).filter(({ attributes }) => attributes?.["health"] === "ejected")
         assert.strictEqual(endpoints !== undefined && "value" in endpoints.state && endpoints.state.value, out)
-      }).pipe(
-        Effect.provideServiceEffect(
-          Metric.MetricRegistry,
-          Effect.sync(() => new Map()),
-        ),
-      ),
+      }).pipe(fresh),
     )
   }
 
@@ -268,13 +264,7 @@ describe("an outlier", () => {
         ["true", "none", out],
         ["false", "enforcing", 1000 - out],
       ])
-    }).pipe(
-      Random.withSeed("outliers"),
-      Effect.provideServiceEffect(
-        Metric.MetricRegistry,
-        Effect.sync(() => new Map()),
-      ),
-    ),
+    }).pipe(Random.withSeed("outliers"), fresh),
   )
 
   it.effect("stays away a little longer by chance, where that is asked for", () =>

@@ -3,6 +3,7 @@ import { Breaker, Bulkhead, Telemetry } from "@holdfast/core"
 import * as PolicyPromise from "@holdfast/core/PolicyPromise"
 import { Cause, Effect, Metric, Schedule } from "effect"
 import { TestClock } from "effect/testing"
+import { fresh } from "./metrics.ts"
 
 const settled = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
@@ -104,13 +105,7 @@ describe("a policy for promises", () => {
       assert.isAbove((yield* Metric.snapshot).length, 0)
       yield* Effect.promise(policy.close)
       assert.deepStrictEqual([Array.from(registry.probes()), yield* Metric.snapshot], [[], []])
-    }).pipe(
-      Effect.provide(Telemetry.layer),
-      Effect.provideServiceEffect(
-        Metric.MetricRegistry,
-        Effect.sync(() => new Map()),
-      ),
-    ),
+    }).pipe(Effect.provide(Telemetry.layer), fresh),
   )
 
   it("throws for impossible options, and leaves nothing behind", () => {

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Backoff, Breaker, Events, RetryBudget } from "@holdfast/core"
 import { Clock, Duration, Effect, Exit, Fiber, Metric, Schedule, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { fresh } from "./metrics.ts"
 
 const times = <A>(n: number, f: () => A): ReadonlyArray<A> => Array.from({ length: n }, f)
 
@@ -134,12 +135,7 @@ describe("a retry budget", () => {
       ])
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(yield* shown, [])
-    }).pipe(
-      Effect.provideServiceEffect(
-        Metric.MetricRegistry,
-        Effect.sync(() => new Map()),
-      ),
-    ),
+    }).pipe(fresh),
   )
 
   it.effect("counts what it did not allow by kind, and tells it at most once a second", () =>
@@ -170,12 +166,6 @@ describe("a retry budget", () => {
           [1000, "retry"],
         ],
       )
-    }).pipe(
-      Effect.provide(Events.layer()),
-      Effect.provideServiceEffect(
-        Metric.MetricRegistry,
-        Effect.sync(() => new Map()),
-      ),
-    ),
+    }).pipe(Effect.provide(Events.layer()), fresh),
   )
 })

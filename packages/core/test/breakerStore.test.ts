@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Breaker } from "@holdfast/core"
 import { Deferred, Duration, Effect, Fiber, Metric } from "effect"
 import { TestClock } from "effect/testing"
+import { fresh } from "./metrics.ts"
 
 const ok = Effect.succeed("ok")
 const bad = Effect.fail("bad")
@@ -171,12 +172,7 @@ describe("a store that gives no answer", () => {
           id === "holdfast_breaker_store_failures_total" && "count" in state ? [Number(state.count)] : [],
         )
         assert.isAbove(counted[0]!, 0)
-      }).pipe(
-        Effect.provideServiceEffect(
-          Metric.MetricRegistry,
-          Effect.sync(() => new Map()),
-        ),
-      ),
+      }).pipe(fresh),
     )
   }
 })

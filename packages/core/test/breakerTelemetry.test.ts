@@ -2,28 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Breaker, Events, EventStream, Telemetry } from "@holdfast/core"
 import { Effect, Exit, Fiber, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { fresh, numbers } from "./metrics.ts"
 import { fail, fork, ok, touchy } from "./touchy.ts"
 
-/** Every number of a breaker that is not 0. */
-const numbers = Effect.map(Metric.snapshot, (all) =>
-  Object.fromEntries(
-    all.flatMap(({ attributes, id, state }) => {
-      const { breaker: _, ...rest } = attributes ?? {}
-      const value = Number("count" in state ? state.count : "value" in state ? state.value : Number.NaN)
-      return value === 0 ? [] : [[[id.replace("holdfast_breaker_", ""), ...Object.values(rest)].join(" "), value]]
-    }),
-  ),
-)
-
 const alone = <A, E, R>(self: Effect.Effect<A, E, R>) =>
-  self.pipe(
-    Effect.provide(Events.layer()),
-    Effect.provide(Telemetry.layer),
-    Effect.provideServiceEffect(
-      Metric.MetricRegistry,
-      Effect.sync(() => new Map()),
-    ),
-  )
+  self.pipe(Effect.provide(Events.layer()), Effect.provide(Telemetry.layer), fresh)
 
 describe("a breaker in lists, metrics and events", () => {
   it.effect("is one row, with buttons, until its scope closes", () =>

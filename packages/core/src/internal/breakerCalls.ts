@@ -1,6 +1,6 @@
 /**
  * Calls through one breaker, as Effects. While it is closed, and no rule asks how long calls take, all calls of one generation share
- * their two continuations, so that a call costs one frame and nothing else.
+ * what is done at their end, so that a call costs one frame and nothing else.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
