@@ -25,6 +25,19 @@ describe("a map of breakers", () => {
     }),
   )
 
+  it.effect("refuses each key in its own name, in the same moment, too", () =>
+    Effect.gen(function* () {
+      const map = yield* touchy<string>()
+      for (const key of ["a", "b"]) yield* Effect.ignore(map.protect(key, bad))
+      const names: Array<string> = []
+      for (const key of ["a", "b", "a"]) {
+        const error = yield* Effect.flip(map.protect(key, ok))
+        if (error instanceof Breaker.BreakerError) names.push(error.reason.breaker)
+      }
+      assert.deepStrictEqual(names, ["stores/a", "stores/b", "stores/a"])
+    }),
+  )
+
   it.effect("finds the breaker when the call is run, not when it is protected", () =>
     Effect.gen(function* () {
       const map = yield* touchy<string>({ idle: "1 minute" })

@@ -71,6 +71,20 @@ describe("two breakers that share a store", () => {
     }),
   )
 
+  it.effect("do not probe on a claim that is over, though nothing was heard of another", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* two({ probeTimeout: "3 seconds", refresh: "1 hour" })
+      yield* a.forceOpen("test")
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.interrupt(yield* Effect.forkChild(a.protect(Effect.never), { startImmediately: true }))
+      assert.strictEqual(a.state(), "HalfOpen")
+      yield* TestClock.adjust("3 seconds")
+      yield* Effect.forkChild(b.protect(Effect.never), { startImmediately: true })
+      assert.strictEqual(b.state(), "HalfOpen")
+      assert.strictEqual((yield* Effect.flip(a.protect(ok)))._tag, "BreakerError")
+    }),
+  )
+
   it.effect("probe once, when many come at the same time", () =>
     Effect.gen(function* () {
       const [a, b] = yield* two()

@@ -36,9 +36,8 @@ export class Calls {
       this.#generation = generation
       return Effect.onExitPrimitive(call, this.#end)
     }
-    // They would hold on to what nobody needs while it is open.
+    // Nobody needs it while it is open, and there may be very many.
     this.#end = undefined
-    this.#generation = -1
     const refused = machine.refuse()
     if (refused !== undefined) return (refused.exit ??= Exit.fail(refused.error))
     return machine.isFull() ? this.#wait(call) : this.#probe(call)
