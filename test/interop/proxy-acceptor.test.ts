@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Acceptor, type Transport } from "@holdfast/websocket"
-import { Cause, Context, Deferred, Effect, Exit, Layer, Queue, Scope } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Layer, Logger, Queue, Scope } from "effect"
 import { eventually } from "./kit/eventually.ts"
 import { frame } from "./kit/frames.ts"
 import { connect } from "./kit/peers.ts"
@@ -103,6 +103,21 @@ describe("a handler of an acceptor", () => {
       assert.deepStrictEqual((yield* refusal("/twice")).body, "once\n")
     }),
   )
+})
+
+describe("an answer of an acceptor", () => {
+  for (const answer of [{ headers: { "x-key": "1\r\nx-more: 2" } }, { protocol: "a\r\nx-more: 2" }]) {
+    it.live(`that would break its 101 is a 500 for the client: ${Object.keys(answer)}`, () =>
+      Effect.gen(function* () {
+        const acceptor = Context.get(yield* Layer.build(Acceptor.layer()), Acceptor.Acceptor)
+        yield* acceptor.serve({
+          upgrade: (client) => Effect.scoped(Effect.orDie(Effect.asVoid(client.accept(answer)))),
+        })
+        const refusal = yield* Effect.flip(connect(`ws://${acceptor.address}/`))
+        assert.deepStrictEqual([refusal.status, refusal.body], [500, "internal error\n"])
+      }).pipe(Effect.provide(Logger.layer([]))),
+    )
+  }
 })
 
 describe("an acceptor on its own port", () => {

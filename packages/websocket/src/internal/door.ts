@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type { Handlers, Incoming, Request, Upgrade } from "../Acceptor.ts"
 import type { Headers } from "../Transport.ts"
 import * as Forward from "./forward.ts"
+import * as Handshake from "./handshake.ts"
 import * as HeaderRules from "./headers.ts"
 import * as Target from "./target.ts"
 import * as Wire from "./wire.ts"
@@ -47,10 +48,12 @@ export const make = (options: { readonly path: string; readonly maxMessage: numb
         protocols: protocols(request),
         accept: (answer) =>
           Effect.suspend(() => {
+            const { headers = {}, protocol = "" } = answer ?? {}
+            // First, because it throws when a header cannot be sent: then the client gets a 500.
+            const switching = Handshake.switching(request.headers["sec-websocket-key"] ?? "", protocol, headers)
             detach(response, socket)
             const pending = { request, socket, head: Buffer.concat([head, ...early.stop()]) }
-            const { headers = {}, protocol = "" } = answer ?? {}
-            return Wire.accept(pending, { protocol, headers }, options.maxMessage)
+            return Wire.accept(pending, { protocol, switching }, options.maxMessage)
           }),
       })
       settle(run, incoming, early.gone)

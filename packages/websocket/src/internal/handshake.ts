@@ -3,14 +3,15 @@
  */
 import { createHash } from "node:crypto"
 import type { Headers } from "../Transport.ts"
+import * as HeaderRules from "./headers.ts"
 
 const end = "\r\n"
 const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 /** The answer to a key. */
-export const acceptOf = (key: string): string => createHash("sha1").update(key).update(guid).digest("base64")
+const acceptOf = (key: string): string => createHash("sha1").update(key).update(guid).digest("base64")
 
-/** A request for an upgrade; throws when a header cannot be sent. */
+/** A request for an upgrade; throws when a header cannot be sent. Of the given ones those of the handshake are left out: they are ours. */
 export const request = (of: {
   readonly host: string
   /** Path and query. */
@@ -20,35 +21,39 @@ export const request = (of: {
   readonly headers: Headers
 }): string => {
   const { headers, host, key, protocols, target } = of
-  let text = `GET ${target} HTTP/1.1${end}`
-  if (headers["host"] === undefined) text += `Host: ${host}${end}`
-  text += `Connection: Upgrade${end}Upgrade: websocket${end}Sec-WebSocket-Version: 13${end}Sec-WebSocket-Key: ${key}${end}`
-  if (protocols.length > 0) text += `Sec-WebSocket-Protocol: ${protocols.join(", ")}${end}`
-  return text + lines(headers) + end
+  const named = Object.keys(headers).some((name) => name.toLowerCase() === "host")
+  return (
+    `GET ${target} HTTP/1.1${end}` +
+    (named ? "" : `Host: ${host}${end}`) +
+    `Connection: Upgrade${end}Upgrade: websocket${end}Sec-WebSocket-Version: 13${end}Sec-WebSocket-Key: ${key}${end}` +
+    subprotocol(protocols.join(", ")) +
+    lines(headers) +
+    end
+  )
 }
 
-/** 101. */
+/** 101; throws when a header cannot be sent. Of the given ones those of the handshake are left out: they are ours. */
 export const switching = (key: string, protocol: string, headers: Headers): string =>
   `HTTP/1.1 101 Switching Protocols${end}Upgrade: websocket${end}Connection: Upgrade${end}` +
   `Sec-WebSocket-Accept: ${acceptOf(key)}${end}` +
-  (protocol === "" ? "" : `Sec-WebSocket-Protocol: ${protocol}${end}`) +
+  subprotocol(protocol) +
   lines(headers) +
   end
 
-// RFC 9110 5.1 and 5.5.
-const isToken = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const isValue = /^[\t\x20-\x7e\x80-\xff]*$/
+const subprotocol = (value: string): string => (value === "" ? "" : line("Sec-WebSocket-Protocol", value))
+
+const line = (name: string, value: string): string => {
+  HeaderRules.check(name, value)
+  return `${name}: ${value}${end}`
+}
 
 const lines = (headers: Headers): string => {
   let text = ""
   for (const name in headers) {
+    if (HeaderRules.isOfHandshake(name)) continue
     const value = headers[name]!
-    for (const one of typeof value === "string" ? [value] : value) {
-      if (!isToken.test(name) || !isValue.test(one)) {
-        throw new TypeError(`the header ${JSON.stringify(name)} has a character that a header cannot have`)
-      }
-      text += `${name}: ${one}${end}`
-    }
+    if (typeof value === "string") text += line(name, value)
+    else for (const one of value) text += line(name, one)
   }
   return text
 }
@@ -91,16 +96,17 @@ const fields = (given: ReadonlyArray<string>): Headers | undefined => {
     const value = found[2]!
     const before = headers[name]
     if (name === "set-cookie") headers[name] = [...((before as ReadonlyArray<string> | undefined) ?? []), value]
-    else headers[name] = before === undefined ? value : `${before as string}, ${value}`
+    else headers[name] = typeof before === "string" ? `${before}, ${value}` : value // not `constructor` of all objects
   }
   return headers
 }
 
 /** What is wrong with a 101; `undefined`: nothing. */
 export const refusal = (headers: Headers, key: string, protocols: ReadonlyArray<string>): string | undefined => {
-  const { "sec-websocket-accept": accept, "sec-websocket-extensions": extensions, upgrade } = headers
+  const { connection, "sec-websocket-accept": accept, "sec-websocket-extensions": extensions, upgrade } = headers
   const { "sec-websocket-protocol": protocol } = headers
   if (typeof upgrade !== "string" || upgrade.toLowerCase() !== "websocket") return "its 101 upgrades to something else"
+  if (!HeaderRules.tokens(connection).includes("upgrade")) return "its 101 has no `Connection: Upgrade`"
   if (accept !== acceptOf(key)) return "its Sec-WebSocket-Accept does not fit our key"
   if (extensions !== undefined) return "it chose an extension, and none was offered"
   return protocol === undefined || protocols.includes(protocol as string)

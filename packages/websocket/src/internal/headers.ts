@@ -34,6 +34,26 @@ const handshake = [
   "sec-websocket-version",
 ]
 const always = new Set([...hop, ...own, ...handshake])
+// None of its two messages has a body.
+const ofHandshake = new Set(["connection", "upgrade", "content-length", "transfer-encoding", ...handshake])
+
+/** Whether only we say it in a handshake. */
+export const isOfHandshake = (name: string): boolean => ofHandshake.has(name.toLowerCase())
+
+// RFC 9110 5.1 and 5.5.
+const isToken = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const isValue = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** Throws when they would break the message that they stand in. */
+export const checkAll = (headers: Headers): void => {
+  for (const name in headers) for (const value of [headers[name]!].flat()) check(name, value)
+}
+
+/** The same for one. */
+export const check = (name: string, value: string): void => {
+  if (!isToken.test(name)) throw new TypeError(`${JSON.stringify(name)} cannot be the name of a header`)
+  if (!isValue.test(value)) throw new TypeError(`the header ${name} has a character that a header cannot have`)
+}
 
 /** An id that somebody chose; one that cannot stand in a header or a list is not taken. */
 export const acceptableId = (id: string | undefined): string | undefined =>
@@ -68,8 +88,7 @@ export const toUpstream = (
 /** For the client: the upstream's headers, without those of its own hop. */
 export const toClient = (headers: Headers): Record<string, string | ReadonlyArray<string>> => {
   const kept: Record<string, string | ReadonlyArray<string>> = {}
-  const { connection } = headers
-  const listed = new Set(tokens(typeof connection === "string" ? connection : undefined))
+  const listed = new Set(tokens(headers["connection"]))
   for (const [name, value] of Object.entries(headers)) {
     if (!always.has(name) && !listed.has(name)) kept[name] = value
   }
@@ -85,7 +104,9 @@ export const list = (value: string | undefined): ReadonlyArray<string> =>
         .map((token) => token.trim())
         .filter((token) => token !== "")
 
-const tokens = (value: string | undefined) => list(value).map((token) => token.toLowerCase())
+/** The same, in lower case. */
+export const tokens = (value: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
+  list(value?.toString()).map((token) => token.toLowerCase())
 
 const append = (headers: Record<string, string>, name: string, value: string) => {
   const before = headers[name]

@@ -84,10 +84,11 @@ const connect = (
   return { socket, origin: url.origin, key, request }
 }
 
-// As written: the URL parser would re-encode it, and a proxy must not. Unless it would end the line that it stands in.
+// As written: the URL parser would re-encode it, and a proxy must not. Unless the parser reads it differently, or it would end the
+// line that it stands in.
 const requestTarget = (written: string, url: URL): string => {
-  const rest = written.replace(/^[^/]*\/\/[^/?]*/, "")
-  if (/[^\x21-\x7e\x80-\xff]/.test(rest)) return url.pathname + url.search
+  const rest = /^wss?:\/\/[^/?#\\]+([/?][\x21\x22\x24-\x7e\x80-\xff]*)$/i.exec(written)?.[1]
+  if (rest === undefined) return url.pathname + url.search
   return rest.startsWith("/") ? rest : `/${rest}`
 }
 
@@ -112,16 +113,17 @@ const shake = (
   const look = () => {
     while (Handshake.isInformational(early)) {
       const head = Handshake.head(early)
-      if (head === undefined) {
-        if (early.length > headLimit) refuse(`the head of its answer is larger than ${headLimit} bytes`)
-        return
+      if ((head?.size ?? early.length) > headLimit) {
+        return refuse(`the head of its answer is larger than ${headLimit} bytes`)
       }
+      if (head === undefined) return
       const rest = early.subarray(head.size)
       if (head.status === 101) {
         if (head.headers === undefined) return refuse("the headers of its 101 cannot be read")
         const wrong = Handshake.refusal(head.headers, key, protocols)
         return wrong === undefined ? open(head.headers, rest) : refuse(wrong)
       }
+      if (Number.isNaN(head.status)) return refuse("it does not answer in HTTP/1.1")
       early = rest // what comes after a 100 or 103 is the answer
     }
     settle(
@@ -172,7 +174,9 @@ const readRefusal = (
   socket.on("close", () => answering.destroy(failure))
   const request = Http.request({ createConnection: () => answering })
   request.on("error", (error) => done(unreachable(origin, failure ?? error)))
-  request.on("upgrade", () => done(new Unreachable({ target: origin, kind: "protocol", why: "it switched too late" })))
+  request.on("upgrade", () => {
+    done(new Unreachable({ target: origin, kind: "protocol", why: "its 101 is not of HTTP/1.1" }))
+  })
   request.on("response", (response) => {
     const status = response.statusCode ?? 0
     if (!isFinal(status)) {
@@ -229,16 +233,17 @@ export interface Pending {
   readonly head: Buffer
 }
 
-/** What to say in the 101. */
+/** What to say. */
 export interface Answer {
   readonly protocol: string
-  readonly headers: Headers
+  /** All of the 101. */
+  readonly switching: string
 }
 
 /** Completes the handshake of a request that has been looked at; the socket is cut when the scope closes. */
 export const accept = (
   { head, request, socket: taken }: Pending,
-  { headers, protocol }: Answer,
+  { protocol, switching }: Answer,
   maxMessage: number,
 ): Effect.Effect<Transport, TransportError, Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Scope.Scope>) => {
@@ -250,8 +255,9 @@ export const accept = (
     return Effect.map(
       owned(() => {
         socket.setTimeout(0)
+        socket.setNoDelay() // a server that is not ours may have it otherwise
         if (head.length > 0) socket.unshift(head)
-        socket.write(Handshake.switching(request.headers["sec-websocket-key"] ?? "", protocol, headers), "latin1")
+        socket.write(switching, "latin1")
         return { socket, protocol, headers: headersOf(request), client: false, maxMessage }
       }),
       (opened) => wrap(opened, context),
