@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
+import * as Net from "node:net"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Connectivity, Events } from "@holdfast/core"
 import { Client } from "@holdfast/websocket"
-import { Context, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
 import { eventually } from "./kit/eventually.ts"
 import { upstream } from "./kit/peers.ts"
 import { restartable } from "./kit/restartable.ts"
@@ -19,6 +20,27 @@ const connected = Effect.fnUntraced(function* (options: Client.Options) {
       .history()
       .flatMap(({ event }) => (event._tag === tag ? [event] : []))
   return { client, events, is: Connectivity.waitFor(client, "Ready"), close: Scope.close(scope, Exit.void) }
+})
+
+describe("a server that says nothing", () => {
+  for (const [heartbeat, kept] of [
+    [Duration.infinity, true],
+    [Duration.seconds(15), false],
+  ] as const) {
+    it.live(
+      `is asked by the ${kept ? "operating system" : "client, and by it alone"} when the heartbeat is ${heartbeat}`,
+      () =>
+        Effect.gen(function* () {
+          const up = yield* upstream()
+          const asked = vi.spyOn(Net.Socket.prototype, "setKeepAlive")
+          yield* Effect.addFinalizer(() => Effect.sync(() => asked.mockRestore()))
+          const { is } = yield* connected({ url: up.url, heartbeat })
+          yield* is
+          const on = asked.mock.contexts.filter((socket) => (socket as Net.Socket).remotePort === up.port)
+          assert.strictEqual(on.length, kept ? 1 : 0)
+        }),
+    )
+  }
 })
 
 describe("a client and a plain ws server", () => {

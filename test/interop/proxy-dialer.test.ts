@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Dialer } from "@holdfast/websocket"
 import { Effect, Fiber } from "effect"
 import { eventually } from "./kit/eventually.ts"
-import { serverFrame } from "./kit/frames.ts"
+import { closing, opcode, serverFrame } from "./kit/frames.ts"
 import { upstream } from "./kit/peers.ts"
 import * as Raw from "./kit/raw.ts"
 
@@ -16,6 +16,8 @@ const dialled = Effect.gen(function* () {
   assert.strictEqual(request.first, "GET /a%20b?{c} HTTP/1.1")
   return { peer, request, transport: Fiber.join(fiber) }
 })
+
+const nobody = { frame: () => {}, writable: () => {}, closed: () => {} }
 
 describe("a dialled transport", () => {
   it.live("is not read while nobody listens, and has everything when somebody does", () =>
@@ -32,6 +34,73 @@ describe("a dialled transport", () => {
       transport.listen({ frame: ({ size }) => heard.push(size), writable: () => {}, closed: () => {} })
       yield* eventually(() => heard.length === 17)
       assert.deepStrictEqual(heard, [5, ...Array.from({ length: 16 }, () => 1024 * 1024)])
+    }),
+  )
+
+  for (const [written, target] of [
+    ["/a#b", "/a"],
+    ["?q", "/?q"],
+    ["\\a", "/a"],
+    ["/a b", "/a%20b"],
+  ] as const) {
+    it.live(`asks for ${target} where ${written} is written`, () =>
+      Effect.gen(function* () {
+        const up = yield* Raw.listen
+        const { dial } = yield* Dialer.Dialer
+        yield* Effect.forkChild(Effect.exit(dial({ url: `${up.url}${written}` })))
+        assert.strictEqual((yield* Raw.head(yield* up.accepted)).first, `GET ${target} HTTP/1.1`)
+      }),
+    )
+  }
+
+  it.live("is none when the head of the answer is larger than 16 KiB, however it comes", () =>
+    Effect.gen(function* () {
+      const { peer, request, transport } = yield* dialled
+      peer.write(Raw.switching(request, [`x: ${"y".repeat(20_000)}`]))
+      const { reason } = yield* Effect.flip(transport)
+      assert.include(reason.message, "larger than 16384 bytes")
+    }),
+  )
+
+  it.live("is none when what comes before the answer is no HTTP", () =>
+    Effect.gen(function* () {
+      const { peer, request, transport } = yield* dialled
+      peer.write("HTTP/1.1 1zz\r\n\r\n", Raw.switching(request))
+      const { reason } = yield* Effect.flip(transport)
+      assert.include(reason.message, "it does not answer in HTTP/1.1")
+    }),
+  )
+
+  it.live("sees the end of the connection behind a goodbye, even if somebody pauses it then", () =>
+    Effect.gen(function* () {
+      const { peer, request, transport: dialling } = yield* dialled
+      peer.write(Raw.switching(request))
+      const transport = yield* dialling
+      transport.listen(nobody)
+      peer.write(serverFrame(closing(4001, "enough"), { opcode: opcode.close }))
+      assert.strictEqual((yield* peer.frame).opcode, opcode.close)
+      transport.pause()
+      peer.socket.end(serverFrame("too late"))
+      assert.deepStrictEqual(yield* transport.closed, { code: 4001, reason: "enough", clean: true })
+    }),
+  )
+
+  it.live("sends all to a peer that says no more and still listens, also when it is closed then", () =>
+    Effect.gen(function* () {
+      const { peer, request, transport: dialling } = yield* dialled
+      peer.write(Raw.switching(request))
+      const transport = yield* dialling
+      transport.listen(nobody)
+      peer.socket.pause()
+      const size = 16 * 1024 * 1024
+      assert.isTrue(transport.send({ text: false, size, bytes: () => new Uint8Array(size) }))
+      peer.socket.end()
+      yield* eventually(() => !transport.barrier(1)) // it has seen that
+      const over = yield* Effect.forkChild(transport.close(1000, ""))
+      yield* Effect.yieldNow
+      peer.socket.resume()
+      assert.strictEqual((yield* peer.frame).payload.length, size)
+      yield* Fiber.join(over)
     }),
   )
 

@@ -34,6 +34,8 @@ export interface Listener {
   writable(): void
   /** The peer's library has received everything that was sent before the barrier with this mark, and so before all earlier ones. */
   confirmed?(mark: number): void
+  /** Whether it asks for signs of life, by barriers; otherwise the operating systems ask each other. Default `false`. */
+  readonly asks?: boolean
   /** So many bytes of a message have arrived that is not whole yet; told in steps of 64 KiB, and 0 when it is whole. */
   unfinished?(bytes: number): void
   /** It is over. Called once, after the last frame. */

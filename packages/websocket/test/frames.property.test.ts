@@ -132,6 +132,32 @@ describe("reading", () => {
     assert.isAtLeast(reader.unfinished, 60_000)
   })
 
+  it("keeps no read that is mostly something else for the sake of a few bytes", () => {
+    const whole = Buffer.concat(Frame.pieces(2, Buffer.alloc(60_000), undefined))
+    // The beginning of a frame, and a whole fragment.
+    for (const [begin, end] of [
+      [Buffer.from([0x82, 2, 7]), Buffer.from([7])],
+      [Buffer.from([2, 1, 7]), Buffer.from([0x80, 1, 7])],
+    ] as const) {
+      const heard: Array<string> = []
+      const reader = new FrameReader(
+        { masked: false, maxMessage },
+        {
+          message: (data) => heard.push(hex(data.subarray(0, 2))),
+          pinged: () => {},
+          ponged: () => {},
+          goodbye: () => {},
+          violated: () => {},
+        },
+      )
+      const read = Buffer.concat([whole, begin])
+      reader.take(read)
+      read.fill(1) // what is left of it is a copy
+      reader.take(end)
+      assert.deepStrictEqual(heard, ["0000", "0707"])
+    }
+  })
+
   it("takes no endless row of empty fragments", () => {
     const heard: Array<number> = []
     const reader = new FrameReader(

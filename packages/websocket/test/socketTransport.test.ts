@@ -113,6 +113,18 @@ describe("sending", () => {
     assert.deepStrictEqual(heard, ["writable"])
   })
 
+  it("says that it is writable again when what stands behind its messages has gone, which may be Pongs", () => {
+    const { heard, listen, socket, transport } = opened()
+    listen()
+    transport.send(frame(1024 * KiB))
+    transport.send(frame(1))
+    socket.bufferedAmount += 300 * KiB
+    socket.take(1024 * KiB)
+    assert.deepStrictEqual(heard, [])
+    socket.take()
+    assert.deepStrictEqual(heard, ["writable"])
+  })
+
   it("does not speak of room that nobody waits for", () => {
     const { heard, listen, socket, transport } = opened()
     listen()

@@ -74,6 +74,18 @@ describe("closing", () => {
     }),
   )
 
+  it.effect("keeps nothing of what comes before the answer while nobody listens", () =>
+    Effect.gen(function* () {
+      const socket = new FakeSocket()
+      const transport = SocketTransport.make(socket, socket.about)
+      yield* closing(transport, 1000)
+      socket.emit("message", Buffer.alloc(1024), true)
+      const heard: Array<number> = []
+      transport.listen({ frame: ({ size }) => heard.push(size), writable: () => {}, closed: () => {} })
+      assert.deepStrictEqual(heard, [])
+    }),
+  )
+
   it.effect("cuts a peer that takes nothing for ten seconds", () =>
     Effect.gen(function* () {
       const { socket, transport } = opened()

@@ -31,6 +31,9 @@ const [maxFragments, maxReads] = [16_384, 262_144]
 /** What a fragment or a read costs beside its bytes. */
 const perPiece = 192
 
+/** Less than this is copied, in bytes, lest it keep the whole read that it came in. */
+const little = 4096
+
 const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 const none = Buffer.alloc(0)
 
@@ -85,8 +88,7 @@ export class FrameReader {
       if (this.#opcode === -1) {
         const size = this.#begin(bytes, at)
         if (size === 0) {
-          // A copy, because it would keep the whole read.
-          if (!this.#stopped && at < bytes.length) this.#header = Buffer.from(bytes.subarray(at))
+          if (!this.#stopped && at < bytes.length) this.#header = kept(bytes.subarray(at))
           return
         }
         at += size
@@ -150,11 +152,11 @@ export class FrameReader {
 
   /** A part of the payload. */
   #keep(part: Buffer): void {
-    // What the mask is of must not be lost with the read, and a read that is mostly something else must not be kept.
+    // Lest the key keep the read that it came in.
     if (this.#key !== undefined && this.#pieces === undefined) this.#key = Uint8Array.from(this.#key)
     this.#pieces ??= []
     if (part.length === 0) return
-    this.#pieces.push(part)
+    this.#pieces.push(kept(part))
     this.#read += part.length
     if (this.#pieces.length > maxReads) this.#violated(1008, `a frame came in more than ${maxReads} reads`)
   }
@@ -184,7 +186,7 @@ export class FrameReader {
     if (this.#fragments === undefined && this.#final) return this.#deliver(payload, opcode === opcodes.text)
     if (this.#fragments === undefined) this.#message = opcode
     this.#fragments ??= []
-    this.#fragments.push(payload)
+    this.#fragments.push(this.#final ? payload : kept(payload))
     this.#gathered += payload.length
     if (this.#fragments.length > maxFragments) {
       return void this.#violated(1008, `a message is in more than ${maxFragments} fragments`)
@@ -220,3 +222,5 @@ export class FrameReader {
     return 0
   }
 }
+
+const kept = (bytes: Buffer): Buffer => (bytes.length < little ? Buffer.from(bytes) : bytes)

@@ -113,7 +113,7 @@ export class FrameSocket implements Port, Hears {
   }
 
   pause(): void {
-    this.#socket.pause()
+    if (this.#open) this.#socket.pause() // its end must be seen
   }
 
   resume(): void {
@@ -121,7 +121,7 @@ export class FrameSocket implements Port, Hears {
   }
 
   close(code: number | undefined, reason: string): void {
-    if (this.#said || this.#socket.destroyed) return
+    if (this.#said || !this.#socket.writable) return
     this.#write(Frame.opcode.close, Frame.goodbye(code, reason))
     this.#said = true
     this.#open = false
@@ -136,7 +136,7 @@ export class FrameSocket implements Port, Hears {
 
   flush(done: () => void): void {
     this.flushed()
-    this.#socket.write("", () => done())
+    if (this.#socket.writable) this.#socket.write("", () => done())
   }
 
   keepAlive(): void {
@@ -226,7 +226,7 @@ export class FrameSocket implements Port, Hears {
   }
 
   #write(opcode: number, payload: Uint8Array): void {
-    if (this.#said || this.#socket.destroyed) return
+    if (this.#said || !this.#socket.writable) return
     if (this.#batch === undefined) {
       this.#batch = []
       process.nextTick(flush, this)

@@ -62,6 +62,10 @@ export class Hop implements Listener, Pulse.Options {
     return this.#options.beat
   }
 
+  get asks(): boolean {
+    return Number.isFinite(this.beat.interval)
+  }
+
   /** The connection has ended. */
   get isOver(): boolean {
     return this.#over

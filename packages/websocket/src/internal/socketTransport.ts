@@ -63,7 +63,7 @@ class SocketTransport implements Transport, Sink {
     this.#high = highWatermark
     this.#low = this.#high / 4
     this.#listener = listener
-    if (listener.confirmed === undefined) this.#port.keepAlive?.() // nobody asks the peer by Pings
+    if (listener.asks !== true) this.#port.keepAlive?.() // nobody asks the peer by Pings
     if (this.#port.bufferedAmount > this.#low) this.#port.flush(this.#whenWritten) // what was sent until now went by the default mark
     const early = this.#early ?? []
     this.#early = undefined
@@ -158,7 +158,7 @@ class SocketTransport implements Transport, Sink {
     this.#heardMessages++
     this.#heardBytes += frame.size
     if (this.#listener !== undefined) this.#listener.frame(frame)
-    else (this.#early ??= []).push(frame)
+    else if (!this.#closing) (this.#early ??= []).push(frame) // a goodbye is read behind whatever the peer still sends
   }
 
   pinged(): void {
@@ -183,11 +183,15 @@ class SocketTransport implements Transport, Sink {
   }
 
   get #whenWritten(): () => void {
-    return (this.#written ??= () => {
-      if (!this.#blocked || this.#port.bufferedAmount > this.#low || !this.#port.isOpen) return
-      this.#blocked = false
-      this.#listener?.writable()
-    })
+    return (this.#written ??= () => this.#drained())
+  }
+
+  #drained(): void {
+    if (!this.#blocked || !this.#port.isOpen) return
+    // Pongs may stand behind our messages, and nobody is told when they have gone.
+    if (this.#port.bufferedAmount > this.#low) return this.#port.flush(this.#whenWritten)
+    this.#blocked = false
+    this.#listener?.writable()
   }
 
   #controlled(): void {
