@@ -6,7 +6,7 @@ describe("the drop-in class for a page", () => {
     const { code, gzipped, modules } = await bundle()
     // Measured: 32,080 bytes; `bench/websocket/size.ts` says what is in it.
     assert.isAtMost(gzipped, 32 * 1024)
-    const heavy = /effect\/dist\/(Schema|Stream|Layer|Metric)|internal\/ws\.ts$/
+    const heavy = /effect\/dist\/(Schema|Stream|Layer|Metric)|internal\/(wire|frame\w*|handshake|mask)\.ts$/
     assert.deepStrictEqual(
       modules.filter(([path]) => heavy.test(path)),
       [],

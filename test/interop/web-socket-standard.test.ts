@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { WebSocket } from "@holdfast/websocket/WebSocket"
+import { type Options as WebSocketOptions, WebSocket } from "@holdfast/websocket/WebSocket"
 import { Effect } from "effect"
 import { dropIn, watch } from "./kit/dropIn.ts"
 import { eventually } from "./kit/eventually.ts"
@@ -53,6 +53,17 @@ describe("the constructor (web-platform-tests: Create-*)", () => {
       ].map(name),
       ["SyntaxError", "SyntaxError", "SyntaxError", "SyntaxError", "TypeError"],
     ))
+
+  for (const [named, options] of [
+    ["buffer.messages", { buffer: { messages: 0 } }],
+    ["buffer.bytes", { buffer: { bytes: 0 } }],
+    ["giveUpAfter", { giveUpAfter: -1 }],
+    ["baseDelay", { backoff: { baseDelay: 0 } }],
+    ["x y", { headers: { "x y": "1" } }],
+  ] satisfies ReadonlyArray<readonly [string, WebSocketOptions]>) {
+    it(`throws at once for options that cannot be: ${JSON.stringify(options)}`, () =>
+      assert.throws(() => new WebSocket("ws://127.0.0.1:9/", [], options), named))
+  }
 
   it.live("connects to a URL of HTTP too, and shows that of the WebSocket", () =>
     Effect.gen(function* () {

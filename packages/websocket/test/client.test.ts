@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Connectivity from "@holdfast/core/Connectivity"
-import { Effect, Exit, Fiber, Option, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Option, Stream } from "effect"
 import * as Client from "../src/Client.ts"
 import * as ClientStream from "../src/ClientStream.ts"
 import { failure, sayTo, some, started } from "./world/clientStage.ts"
@@ -255,11 +255,25 @@ describe("a client's url", () => {
     ),
   )
 
-  it("is a defect of the program when it is written wrong, and so is a buffer for nothing", () => {
-    const dies = (options: Client.Options) =>
-      assert.isTrue(Exit.isFailure(Effect.runSyncExit(Effect.scoped(Client.make(options)))))
-    dies({ url: "not a url" })
-    dies({ url: "ws://server", buffer: { messages: 0 } })
-    dies({ url: "ws://server", buffer: { messages: 1.5 } })
-  })
+  const url = "ws://server"
+  for (const [named, options] of [
+    ["url", { url: "not a url" }],
+    ["url", { url: "http://server" }],
+    ["url", { url: "ws://user:secret@server" }],
+    ["url", { url: "ws://server/#fragment" }],
+    ["buffer.messages", { url, buffer: { messages: 0 } }],
+    ["buffer.messages", { url, buffer: { messages: 1.5 } }],
+    ["buffer.bytes", { url, buffer: { bytes: 0 } }],
+    ["heartbeat", { url, heartbeat: 0 }],
+    ["heartbeatTimeout", { url, heartbeatTimeout: -1 }],
+    ["giveUpAfter", { url, giveUpAfter: 0 }],
+    ["maxMessage", { url, maxMessage: Number.NaN }],
+    ["x y", { url, headers: { "x y": "1" } }],
+    ["x-y", { url, headers: { "x-y": "1\r\nz: 2" } }],
+  ] satisfies ReadonlyArray<readonly [string, Client.Options]>) {
+    it(`is a defect of the program when it is written wrong, as are other options: ${JSON.stringify(options)}`, () => {
+      const exit = Effect.runSyncExit(Effect.scoped(Client.make(options)))
+      assert.include(`${Exit.isFailure(exit) && Cause.squash(exit.cause)}`, named)
+    })
+  }
 })

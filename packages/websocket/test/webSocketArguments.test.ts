@@ -49,7 +49,23 @@ describe("subprotocols (web-platform-tests: Create-protocol*, Create-asciiSep-pr
       [[], ["echo"], ["echo", "chat"], []],
     ))
 
-  for (const wrong of ["", "ec ho", "échec", "a,b", "a\nb", ["echo", "echo"], ["echo", "Echo"], ["echo", ""]]) {
+  it("that are no list are one by their name, as WebIDL has it", () =>
+    assert.deepStrictEqual(
+      [5, null].map((it) => protocolsOf(it as never)),
+      [["5"], ["null"]],
+    ))
+
+  for (const wrong of [
+    "",
+    {} as never,
+    "ec ho",
+    "échec",
+    "a,b",
+    "a\nb",
+    ["echo", "echo"],
+    ["echo", "Echo"],
+    ["echo", ""],
+  ]) {
     it(`${JSON.stringify(wrong)} is a SyntaxError`, () =>
       assert.strictEqual(
         refused(() => protocolsOf(wrong)),

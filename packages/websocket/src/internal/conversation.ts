@@ -2,19 +2,18 @@
  * A connection that comes back, as Effects: with an inbox, an outbox and its policy, and events about what may be lost. What `Client`
  * and `ClientSocket` are made of.
  */
-import * as Bytes from "@holdfast/core/Bytes"
 import * as Events from "@holdfast/core/Events"
 import * as Telemetry from "@holdfast/core/Telemetry"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Client from "../Client.ts"
 import type * as ClientSchema from "../ClientSchema.ts"
 import type { CloseInfo, Frame } from "../Transport.ts"
+import * as Checks from "./checks.ts"
 import * as Errors from "./clientError.ts"
-import type { Marks } from "./flow.ts"
+import * as HeaderRules from "./headers.ts"
 import { Inbox } from "./inbox.ts"
 import type { Range } from "./outlet.ts"
 import * as Payload from "./payload.ts"
@@ -49,7 +48,10 @@ export const make = Effect.fnUntraced(function* (
   const { buffer = {}, onSession, target, uncertain = "drop", url, ...rest } = options
   const { backoff, giveUpAfter, heartbeat = "15 seconds", heartbeatTimeout = "10 seconds", ...more } = rest
   const { stableAfter = "5 seconds", ...dial } = more
-  const marks = marksOf(buffer)
+  const marks = Checks.marks(buffer)
+  if (typeof url === "string") Upstream.parse(url, "url")
+  HeaderRules.checkAll(dial.headers ?? {})
+  Checks.wholeFrom1("maxMessage", dial.maxMessage ?? 1)
   const name = target ?? (typeof url === "string" ? Upstream.nameOf(url) : "client")
   const [news, room] = [new Waiting(), new Waiting()]
   let self!: Reconnecting.Reconnecting // before it dials
@@ -79,12 +81,15 @@ export const make = Effect.fnUntraced(function* (
     url: typeof url === "string" ? Effect.succeed(url) : url,
     dial,
     backoff,
-    stableAfter: millis(stableAfter),
-    giveUpAfter: giveUpAfter === undefined ? undefined : millis(giveUpAfter),
+    stableAfter: Checks.millis(stableAfter),
+    giveUpAfter: giveUpAfter === undefined ? undefined : Checks.positive("giveUpAfter", giveUpAfter),
     marks,
     uncertain,
     perSession: hooks.perSession,
-    beat: { interval: millis(heartbeat), timeout: millis(heartbeatTimeout) },
+    beat: {
+      interval: Checks.positive("heartbeat", heartbeat),
+      timeout: Checks.positive("heartbeatTimeout", heartbeatTimeout),
+    },
     greet: onSession === undefined ? undefined : (send) => onSession((message) => send(frameOf(message))),
     listener: {
       connected: (resumed) => {
@@ -145,16 +150,6 @@ export const make = Effect.fnUntraced(function* (
 /** How it ended, as a failure. */
 export const dismissed = ({ code, reason }: CloseInfo) =>
   Effect.fail(new Errors.ClientError({ reason: new Errors.Dismissed({ code, reason }) }))
-
-const marksOf = (buffer: NonNullable<Client.Options["buffer"]>): Marks => {
-  const { messages = 1024 } = buffer
-  if (!Number.isInteger(messages) || messages < 1) {
-    throw new RangeError(`buffer: messages must be a whole number from 1, got ${messages}`)
-  }
-  return { messages, bytes: Bytes.toNumber(buffer.bytes ?? "1MiB") }
-}
-
-const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
 
 const frameOf = (message: Client.Message): Frame =>
   typeof message === "string" ? Payload.text(message) : Payload.binary(message)

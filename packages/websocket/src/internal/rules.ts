@@ -2,9 +2,9 @@
  * The options of a proxy, checked, as a session follows them. Plain data and pure functions.
  */
 import * as Bytes from "@holdfast/core/Bytes"
-import * as Duration from "effect/Duration"
 import type { Options } from "../Proxy.ts"
 import type { CloseInfo } from "../Transport.ts"
+import { millis, positive, wholeFrom1 } from "./checks.ts"
 import type { Marks } from "./flow.ts"
 import type { Beat } from "./pulse.ts"
 
@@ -86,18 +86,4 @@ const canLinger = <R>({ mode }: Options<R>): boolean => mode === undefined || mo
 const lingerOf = <R>(options: Options<R>): number => {
   if (options.mode === "receiver") return Number.POSITIVE_INFINITY
   return options.mode === "sender" ? 0 : millis(options.linger ?? "60 seconds")
-}
-
-const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
-
-const positive = (name: string, input: Duration.Input): number => {
-  const value = millis(input)
-  if (!(value > 0)) throw new RangeError(`${name}: expected a time above 0, got ${value} ms`)
-  return value
-}
-
-const wholeFrom1 = (name: string, value: number): number => {
-  if (!Number.isInteger(value) || value < 1)
-    throw new RangeError(`${name}: expected a whole number from 1, got ${value}`)
-  return value
 }

@@ -9,10 +9,10 @@ export const isUpstream = (text: string): boolean => {
 }
 
 /** One the proxy cannot dial is a defect. */
-export const parse = (upstream: string): URL => {
+export const parse = (upstream: string, option = "upstream"): URL => {
   if (isUpstream(upstream)) return new URL(upstream)
   throw new TypeError(
-    `upstream: expected a ws:// or wss:// URL without credentials and fragment, got ${JSON.stringify(upstream)}`,
+    `${option}: expected a ws:// or wss:// URL without credentials and fragment, got ${JSON.stringify(upstream)}`,
   )
 }
 

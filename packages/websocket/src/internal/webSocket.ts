@@ -3,13 +3,13 @@
  * scope of its own from the constructor to the `close` event.
  */
 import * as Backoff from "@holdfast/core/Backoff"
-import * as Bytes from "@holdfast/core/Bytes"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { type CloseInfo, type Frame, TransportError, Unreachable } from "../Transport.ts"
 import type { AwayEvent, Options, WebSocket as Shape } from "../WebSocket.ts"
+import * as Checks from "./checks.ts"
+import * as HeaderRules from "./headers.ts"
 import type { Range } from "./outlet.ts"
 import * as Payload from "./payload.ts"
 import * as Reconnecting from "./reconnecting.ts"
@@ -70,7 +70,8 @@ export class WebSocket extends EventTarget implements Shape {
     if (url === undefined) throw new TypeError("`WebSocket` needs a URL")
     const { backoff, buffer = {}, giveUpAfter, headers, uncertain = "drop" } = options
     if (typeof url !== "function") this.#url = Arguments.urlOf(url)
-    this.#marks = { messages: buffer.messages ?? 1024, bytes: Bytes.toNumber(buffer.bytes ?? "1MiB") }
+    this.#marks = Checks.marks(buffer)
+    HeaderRules.checkAll(headers ?? {})
     const target = typeof url === "function" ? "WebSocket" : Upstream.nameOf(this.#url)
     const making = Reconnecting.make({
       target,
@@ -78,7 +79,7 @@ export class WebSocket extends EventTarget implements Shape {
       dial: { protocols: Arguments.protocolsOf(protocols), headers },
       backoff: Backoff.full(backoff),
       stableAfter,
-      giveUpAfter: giveUpAfter === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(giveUpAfter)),
+      giveUpAfter: giveUpAfter === undefined ? undefined : Checks.positive("giveUpAfter", giveUpAfter),
       marks: this.#marks,
       uncertain,
       beat,

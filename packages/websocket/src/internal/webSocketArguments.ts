@@ -23,7 +23,9 @@ const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /** The subprotocols to offer. */
 export const protocolsOf = (input: string | ReadonlyArray<string> = []): ReadonlyArray<string> => {
-  const protocols = typeof input === "string" ? [input] : Array.from(input, String)
+  // As WebIDL reads what is no list.
+  const isList = typeof input === "object" && input !== null && Symbol.iterator in input
+  const protocols = isList ? Array.from(input, String) : [`${input as string}`]
   const wrong = protocols.find((name) => !token.test(name))
   if (wrong !== undefined) throw no("SyntaxError", `${JSON.stringify(wrong)} cannot be the name of a subprotocol`)
   if (new Set(protocols.map((name) => name.toLowerCase())).size < protocols.length) {
