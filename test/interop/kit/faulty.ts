@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto"
 import { Fault, type FaultPlan } from "@holdfast/testing"
 import * as FaultProxy from "@holdfast/testing/FaultProxy"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { eventually } from "./eventually.ts"
 import * as Raw from "./raw.ts"
 
@@ -69,12 +69,9 @@ export const settled = (raw: Raw.Raw) =>
     Effect.callback<string>((resume) => void raw.socket.once("connect", () => resume(Effect.succeed("connected")))),
   )
 
-/** Milliseconds that it took. */
+/** Milliseconds that it took, by Effect's clock. */
 export const took = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.suspend(() => {
-    const from = performance.now()
-    return Effect.map(effect, () => performance.now() - from)
-  })
+  Effect.map(Effect.timed(effect), ([time]) => Duration.toMillis(time))
 
 /** A plan that is over after so long. */
 export const plan = (healAt: Fault.Time, ...faults: ReadonlyArray<FaultPlan.Entry>): FaultPlan.FaultPlan => ({

@@ -38,7 +38,9 @@ export const alarms: Effect.Effect<() => Alarm, never, Scope.Scope> = Effect.gen
         due = Infinity
         wake()
       })
-      fiber = run(Effect.delay(ring, Math.max(0, time - now())))
+      // Whole microseconds, and one at least: clocks round what is smaller, and must not ring too early or inside this call.
+      const micros = Math.max(1, Math.ceil((time - now()) * 1000))
+      fiber = run(Effect.delay(ring, micros / 1000))
     }
     return { now, at, off }
   }

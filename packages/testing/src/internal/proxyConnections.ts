@@ -94,7 +94,7 @@ export class Connections {
 
   /** Cuts everybody. */
   end(): void {
-    for (const pair of this.#pairs) pair.reset()
+    for (const pair of this.#pairs) pair.abort()
   }
 
   #happened(kind: "connect" | "message"): void {

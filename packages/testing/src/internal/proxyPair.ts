@@ -96,6 +96,11 @@ export class Pair {
     this.#end((end) => end.reset())
   }
 
+  /** A RST to both, also to ends that were told goodbye and have not answered. */
+  abort(): void {
+    this.#leave((end) => end.reset())
+  }
+
   /** A FIN to both. */
   close(): void {
     this.#end((end) => end.finish())
@@ -108,7 +113,10 @@ export class Pair {
   }
 
   #end(how: (end: End) => void): void {
-    if (this.#state === "ended") return
+    if (this.#state !== "ended") this.#leave(how)
+  }
+
+  #leave(how: (end: End) => void): void {
     this.#state = "ended"
     this.up.mute()
     this.down.mute()
