@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
-import { Check, Commands, FaultPlan, History, Sim, VirtualNetwork } from "@holdfast/testing"
+import { Check, Commands, type Fault, FaultPlan, History, Sim, VirtualNetwork } from "@holdfast/testing"
 import { Arbitrary, Effect, Result, Schema } from "effect"
 import { clean, explored, replaying, restore, thrown } from "./surroundings.ts"
 
@@ -39,6 +39,8 @@ const talk = (times: number) =>
       socket.terminate()
     }).pipe(client.run)
   })
+
+const named = (host: string) => Effect.map(VirtualNetwork.VirtualNetwork, (network) => network.host(host))
 
 const faults: FaultPlan.Options = {
   on: ["client-server"],
@@ -114,8 +116,39 @@ describe("an exploration of plans", () => {
     assert.deepStrictEqual(after, before)
   })
 
+  it("fails when its faults could hit nobody: no run had such a host", () => {
+    const misspelt = { ...faults, on: ["client-sever", "client-server", "*"] }
+    assert.deepStrictEqual(Sim.explore({ faults: misspelt, runs: 5, seed: 0 }, talk(1)), {
+      _tag: "Unseen",
+      runs: 5,
+      unseen: ['faults hit a host "sever"; there were only client and server'],
+    })
+    assert.deepStrictEqual(Sim.explore({ faults, runs: 1, seed: 0 }, Effect.void), {
+      _tag: "Unseen",
+      runs: 1,
+      unseen: ['faults hit a host "client"; there was none', 'faults hit a host "server"; there was none'],
+    })
+  })
+
+  it("names kinds of faults that do not exist, and a check that cannot judge", () => {
+    const kinds = ["reset", "rest"] as ReadonlyArray<Fault.Kind>
+    assert.throws(
+      () => Sim.explore({ faults: { ...faults, kinds } }, talk(1)),
+      /^`kinds`: there is no fault "rest"; there are latency, .* and clockSkew$/,
+    )
+    const broken = new Error("no rows")
+    const judge: Check.Check["judge"] = () => {
+      throw broken
+    }
+    assert.throws(
+      () => Sim.explore({ check: [{ name: "odd", judge }], runs: 1 }, Effect.void),
+      /^the check "odd" cannot judge: Error: no rows$/,
+    )
+  })
+
   it("goes on in batches when only a time limits it", () => {
-    const report = Sim.explore({ faults, time: "600 millis", seed: 0 }, Effect.void)
+    const program = Effect.asVoid(Effect.all([named("client"), named("server")]))
+    const report = Sim.explore({ faults, time: "600 millis", seed: 0 }, program)
     assert.isTrue(report._tag === "Passed" && report.runs > 200)
   })
 
@@ -170,7 +203,7 @@ describe("a corpus", () => {
     const message = thrown({ faults, check: [stays], corpus: corpus() }, talk(3)).message
     assert.match(message, /note: .*old\.json is of 0\.0\.1 with effect 4\.0\.0, this is /)
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {})
-    Sim.assert({ faults, runs: 1, corpus: corpus() }, Effect.void)
+    Sim.assert({ faults, runs: 1, corpus: corpus() }, talk(1))
     assert.match(String(warn.mock.calls), /passed, but note: .*old\.json is of 0\.0\.1/)
     warn.mockRestore()
   })

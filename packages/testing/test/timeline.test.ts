@@ -50,5 +50,7 @@ describe("a timeline", () => {
     assert.notMatch(picture, /<script|<foreignObject|href|on\w+=/)
   })
 
-  it("of nothing is empty", () => assert.include(SwimLane.text(Timeline.make([], 0, new Set())), "0 ms"))
+  it("of nothing is empty", () => assert.strictEqual(SwimLane.text(Timeline.make([], 0, new Set())), ""))
+
+  it("as a picture names faults where they begin", () => assert.include(svg(timeline, ""), ">blackhole</text>"))
 })

@@ -9,6 +9,7 @@ import * as FaultPlan from "../FaultPlan.ts"
 import type { Options, Report, World } from "../Sim.ts"
 import * as Environment from "./environment.ts"
 import * as Files from "./files.ts"
+import * as Readable from "./readable.ts"
 import * as Replay from "./replay.ts"
 import { failed } from "./report.ts"
 import * as Trial from "./trial.ts"
@@ -18,12 +19,13 @@ export const explore = <E>(options: Options, program: Effect.Effect<unknown, E, 
   const budget = Environment.budget(options)
   const start = Environment.realMillis()
   const missing = new Set(options.check?.filter(({ sometimes }) => sometimes !== undefined))
+  const hosts = new Set<string>()
   const notes: Array<string> = []
   let runs = 0
 
   const attempt = (one: Replay.Case, located = false): Trial.Trial<E> => {
     runs++
-    const trial = Trial.run(options, program, one, located)
+    const trial = Trial.run(options, program, one, { hosts, located })
     for (const check of missing) if (check.sometimes?.(trial.run.history) === true) missing.delete(check)
     return trial
   }
@@ -47,15 +49,30 @@ export const explore = <E>(options: Options, program: Effect.Effect<unknown, E, 
   // One run there is always.
   const before = runs
   const late = () => runs > before && Environment.realMillis() - start >= budget.time
-  const search: Search<E> = { attempt, late, again: (one) => Trial.run(options, program, one, false), budget }
+  const search: Search<E> = {
+    attempt,
+    late,
+    again: (one) => Trial.run(options, program, one, { located: false }),
+    budget,
+  }
   const found = options.faults === undefined && options.commands === undefined ? seeds(search) : drawn(options, search)
   if (found !== undefined) {
-    const trial = Trial.run(options, program, found.smallest, true)
+    const trial = Trial.run(options, program, found.smallest, {})
     if (trial.wrong.length === 0) notes.push(unsteady)
     return failed(options, found.smallest, trial, { first: found.first.plan, runs: found.runs + before, notes })
   }
-  if (missing.size === 0 || runs - before < budget.least) return passed()
-  return { _tag: "Unseen", runs, unseen: [...missing].map(({ name }) => name) }
+  const unseen = [
+    ...strangers(options.faults?.on ?? [], hosts),
+    ...(runs - before < budget.least ? [] : [...missing].map(({ name }) => name)),
+  ]
+  return unseen.length === 0 ? passed() : { _tag: "Unseen", runs, unseen }
+}
+
+// Faults that hit nobody make tests that cannot fail.
+const strangers = (targets: ReadonlyArray<string>, hosts: ReadonlySet<string>): ReadonlyArray<string> => {
+  const names = new Set(targets.filter((target) => target !== "*").flatMap((target) => target.split("-")))
+  const there = hosts.size === 0 ? "there was none" : `there were only ${Readable.either([...hosts], "and")}`
+  return [...names].filter((name) => !hosts.has(name)).map((name) => `faults hit a host "${name}"; ${there}`)
 }
 
 const unsteady =

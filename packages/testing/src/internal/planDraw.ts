@@ -17,6 +17,10 @@ export interface Drawn {
 
 /** Throws a `RangeError` for options that leave nothing to draw. */
 export const make = ({ atMost = 6, kinds = usual, on, within = "30 seconds" }: Options): Drawn => {
+  const unknown = kinds.find((kind) => !Fault.all.includes(kind))
+  if (unknown !== undefined) {
+    throw new RangeError(`\`kinds\`: there is no fault "${unknown}"; there are ${Readable.either(Fault.all, "and")}`)
+  }
   const horizon = Math.floor(Duration.toMillis(within) / step)
   const targets = on.flatMap((name) => kinds.filter((kind) => fits(kind, name)).map((kind) => ({ name, kind })))
   if (targets.length === 0) throw new RangeError(`no kind of fault to draw can hit ${JSON.stringify(on)}`)

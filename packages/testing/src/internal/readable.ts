@@ -26,8 +26,8 @@ export const key = <T>(schema: Schema.declare<T>): Schema.declare<T> =>
   schema.annotateKey({ messageMissingKey: `${schema.ast.annotations?.["message"]}, which is missing` })
 
 /** `a, b or c`. */
-export const either = (all: ReadonlyArray<string>): string =>
-  all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} or ${all.at(-1)}`
+export const either = (all: ReadonlyArray<string>, word: "or" | "and" = "or"): string =>
+  all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} ${word} ${all.at(-1)}`
 
 /** Milliseconds of `"250ms"`. */
 export const millis = (time: string): number => quantity(time, { ms: 1, s: 1000, m: 60_000, h: 3_600_000 })

@@ -33,7 +33,7 @@ export const failed = <E>(
     "plan.json": FaultPlan.format(plan),
     ...(calls === undefined ? {} : { "replay.json": `${replay}\n` }),
     "history.jsonl": History.encode(history),
-    "timeline.svg": svg(timeline, broken.map(({ check }) => check).join(", ") || "failed"),
+    "timeline.svg": svg(timeline, title(broken, exit)),
   }
   return {
     _tag: "Failed",
@@ -55,13 +55,19 @@ export const failed = <E>(
   }
 }
 
+// In a line: the rules that are broken, or how it ended.
+const title = (broken: ReadonlyArray<Broken>, exit: Exit.Exit<unknown, unknown>): string => {
+  if (broken.length > 0) return broken.map(({ check }) => check).join(", ")
+  return Exit.isFailure(exit) ? Cause.pretty(exit.cause).split("\n", 1)[0]! : "leaked or escaped"
+}
+
 /** What a person needs to know. */
 const explain = (report: Exclude<Report, { readonly _tag: "Passed" }>, command: string): string => {
   if (report._tag === "Unseen") {
     const never = report.unseen.map((name) => `  ${name}`).join("\n")
     return `${report.runs} runs, and this has never happened:\n${never}\nWithout it they prove little: let more or other faults happen.`
   }
-  const { broken, commands, escapes, exit, files, first, history, leaked, notes, plan, replay, runs, timeline } = report
+  const { broken, commands, escapes, exit, files, first, leaked, notes, plan, replay, runs, timeline } = report
   const [before, after] = [first.faults.length, plan.faults.length]
   const more = before > after ? `; when it was found it had ${before} faults` : ""
   return [
@@ -74,7 +80,7 @@ const explain = (report: Exclude<Report, { readonly _tag: "Passed" }>, command: 
     `the smallest plan that fails like this${more}:`,
     FaultPlan.format(plan),
     ...(commands === undefined ? [] : [`with the commands ${JSON.stringify(commands)}`, ""]),
-    ...(history.length > 0 ? [timeline, ""] : []),
+    ...(timeline === "" ? [] : [timeline, ""]),
     ...notes.map((note) => `note: ${note}`),
     ...(files.length > 0 ? [`written: ${files.join(", ")}`] : []),
     `again: ${replay} ${command}`,

@@ -23,11 +23,19 @@ import * as Services from "./services.ts"
 import { Stuck, type Waiting } from "./stuck.ts"
 import * as Timers from "./timers.ts"
 
-/** Runs a program once. `located`, what waits or is left can be told with the lines that started it. */
+/** What a run may do besides. */
+export interface Aside {
+  /** Whether what waits or is left can be told with the lines that started it; it takes time. Default `true`. */
+  readonly located?: boolean
+  /** Takes the names of the hosts that there were. */
+  readonly hosts?: Set<string>
+}
+
+/** Runs a program once. */
 export const simulate = <A, E>(
   program: Effect.Effect<A, E, World>,
   options: RunOptions = {},
-  located = true,
+  { hosts, located = true }: Aside = {},
 ): Run<A, E> => {
   const { preempt, seed } = checked(options)
   const moment = Moment.make()
@@ -129,6 +137,7 @@ export const simulate = <A, E>(
     // What ends by itself now, without any more time, is on its way out and no leak.
     if (reason === undefined) drive(stepper.idle, moment.now, moment.steps + settling)
     const leaked = reason === undefined && crashed === undefined ? waiting() : []
+    for (const name of network.hosts.keys()) hosts?.add(name)
     for (const { name, where } of leaked) recorder.row("state", "", "left", name, where ?? null)
     const run = {
       exit: crashed !== undefined ? Exit.die(crashed.defect) : reason === undefined ? exit! : Exit.die(stuck(reason)),

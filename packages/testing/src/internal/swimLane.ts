@@ -3,9 +3,10 @@
  */
 import { type Lane, legend, type Timeline } from "./timeline.ts"
 
-/** The lanes, a line each, their times and what the signs mean. */
+/** The lanes, a line each, their times and what the signs mean; nothing when there are none. */
 export const text = ({ end, lanes }: Timeline): string => {
-  const label = Math.max(...lanes.map(({ name }) => name.length), 0)
+  if (lanes.length === 0) return ""
+  const label = Math.max(...lanes.map(({ name }) => name.length))
   const place = (at: number) => Math.min(width - 1, Math.floor((at / Math.max(end, 1)) * width))
   const last = duration(end)
   const signs = meanings(lanes)

@@ -24,7 +24,7 @@ const [width, left, margin, top, step] = [960, 170, 12, 40, 28]
 
 const style =
   "text{font:12px ui-monospace,monospace;fill:#333}.title{font-weight:bold}.axis{stroke:#ddd}.open{fill:#cfe3f7}" +
-  ".fault{fill:#f6cccc}.mark{fill:#1f5f99}.hard{fill:#b02a2a}.bad{fill:#d00;stroke:#d00;stroke-width:2}.at{fill:#888}"
+  ".fault{fill:#f6cccc}.mark{fill:#1f5f99}.hard{fill:#b02a2a}.bad{fill:#d00;stroke:#d00;stroke-width:2}.at{fill:#888}.name{font-size:10px;fill:#b02a2a}"
 
 const tick = (x: number, height: number, label: string): ReadonlyArray<string> => [
   `<line x1="${x}" y1="${top - 8}" x2="${x}" y2="${height - 20}" class="axis"/>`,
@@ -37,7 +37,10 @@ const draw = ({ isFault, marks, name, spans }: Lane, y: number, x: (at: number) 
     const wide = Math.max(2, round(x(to) - x(from)))
     return `<rect x="${x(from)}" y="${y + 5}" width="${wide}" height="10" class="${isFault ? "fault" : "open"}"/>`
   }),
-  ...marks.map((mark) => point(mark, isFault, x(mark.at), y + 10)),
+  ...marks.flatMap((mark) => [
+    point(mark, isFault, x(mark.at), y + 10),
+    ...(isFault ? [`<text x="${x(mark.at) + 6}" y="${y + 3}" class="name">${escape(mark.row.op)}</text>`] : []),
+  ]),
 ]
 
 const point = ({ bad, row }: Mark, isFault: boolean, x: number, y: number): string => {

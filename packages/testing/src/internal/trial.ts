@@ -5,12 +5,13 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import type { Check } from "../Check.ts"
 import type { Row } from "../History.ts"
 import type { Options, Run, World } from "../Sim.ts"
 import { Calls } from "./calls.ts"
 import type { Case } from "./replay.ts"
-import { simulate } from "./simulation.ts"
+import { type Aside, simulate } from "./simulation.ts"
 import { Stuck } from "./stuck.ts"
 
 /** A check and the rows it objects to. */
@@ -27,16 +28,16 @@ export interface Trial<E> {
   readonly wrong: ReadonlyArray<string>
 }
 
-/** Runs a case and judges it. What is only searched for need not be located. */
+/** Runs a case and judges it. */
 export const run = <E>(
   options: Options,
   program: Effect.Effect<unknown, E, World>,
   { calls, plan }: Case,
-  located: boolean,
+  aside: Aside,
 ): Trial<E> => {
   const { atMost, check = [], maxSteps, preempt } = options
   const own = calls === undefined ? program : Effect.provideService(program, Calls, calls)
-  const run = simulate(own, { atMost, maxSteps, plan, preempt, seed: plan.seed }, located)
+  const run = simulate(own, { atMost, maxSteps, plan, preempt, seed: plan.seed }, aside)
   const broken = check.map((check) => judged(check, run.history)).filter(({ rows }) => rows.length > 0)
   return {
     run,
@@ -50,7 +51,13 @@ export const run = <E>(
   }
 }
 
-const judged = ({ judge, name }: Check, history: ReadonlyArray<Row>): Broken => ({ check: name, rows: judge(history) })
+const judged = ({ judge, name }: Check, history: ReadonlyArray<Row>): Broken => ({
+  check: name,
+  rows: Result.getOrThrowWith(
+    Result.try(() => judge(history)),
+    (cause) => new Error(`the check ${JSON.stringify(name)} cannot judge: ${String(cause)}`, { cause }),
+  ),
+})
 
 // Not the message: it may tell numbers that are others in a smaller plan.
 const ending = (cause: Cause.Cause<unknown>): string => {
