@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Fault, Sim, VirtualNetwork } from "@holdfast/testing"
 import { Cause, Clock, Context, Effect, Exit, Layer } from "effect"
 import * as Net from "node:net"
-import { chatting, diary, failureOf, valueOf } from "./support/net.ts"
+import { chatting, diary, failureOf, planOf, valueOf } from "./support/net.ts"
 
 const { VirtualNetwork: Network } = VirtualNetwork
 
@@ -126,6 +126,30 @@ describe("hosts of the virtual network", () => {
       ),
       [[1000, 6500], ["message hello @6500"]],
     ))
+
+  it("who crashes or pauses for several reasons goes on when the last of them is over, or when told to", () => {
+    const ticks = Effect.gen(function* () {
+      const seen: Array<number> = []
+      const tick = Effect.andThen(
+        Effect.sleep("1 second"),
+        Effect.map(Clock.currentTimeMillis, (now) => seen.push(now / 1000)),
+      )
+      const { host } = yield* Network
+      yield* Effect.forkScoped(host("a").run(Effect.forever(tick)))
+      yield* Effect.sleep("15250 millis")
+      return seen
+    })
+    const twice = (fault: string) =>
+      valueOf(ticks, { plan: planOf(20, ["2500ms", "a", fault, "5s"], ["4500ms", "a", fault, "6s"]) })
+    assert.deepStrictEqual(twice("crash"), [1, 2, 11.5, 12.5, 13.5, 14.5])
+    assert.deepStrictEqual(twice("pause"), [1, 2, 10.5, 11.5, 12.5, 13.5, 14.5])
+    const told = (fault: string, again: string) =>
+      valueOf(ticks, {
+        plan: planOf(20, ["2500ms", "a", fault, "5s"], ["3500ms", "a", again], ["6s", "a", fault, "4s"]),
+      })
+    assert.deepStrictEqual(told("crash", "restart"), [1, 2, 4.5, 5.5, 11, 12, 13, 14, 15])
+    assert.deepStrictEqual(told("pause", "resume"), [1, 2, 3.5, 4.5, 5.5, 10, 11, 12, 13, 14, 15])
+  })
 
   it("the time of day of a host may jump or run ahead, and its timers do not notice", () =>
     assert.deepStrictEqual(

@@ -17,6 +17,25 @@ describe("plans", () => {
     assert.deepStrictEqual([lastOf(client), server[0]!.at(-2)], ["close 1006 @1101", "message 11 @1101"])
   })
 
+  it("a fault at the very moment of the heal has happened before it, whatever the seed", () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const { history } = Sim.run(Sim.healed, {
+        plan: { ...planOf(1, ["1s", "a-b", "reset", "0ms"], ["0ms", "a-b", "refuse", "1s"]), seed },
+      })
+      assert.deepStrictEqual(
+        history.map(({ at, op }) => `${op} @${at}`).sort(),
+        ["end @1000", "end @1000", "heal @1000", "refuse @0", "reset @1000"],
+        `seed ${seed}`,
+      )
+      assert.strictEqual(history.at(-1)!.op, "heal")
+    }
+    const { history } = Sim.run(Sim.healed, { plan: planOf(0, ["0ms", "a-b", "reset", "0ms"]) })
+    assert.deepStrictEqual(
+      history.map(({ at, op }) => `${op} @${at}`),
+      ["reset @0", "end @0", "heal @0"],
+    )
+  })
+
   it("`healed` waits for the end of the plan: everything is well, whatever it did", () => {
     const program = Effect.gen(function* () {
       const network = yield* Network

@@ -47,7 +47,9 @@ export class Host implements Machine {
   readonly #ground: Ground
   readonly #booting = new Set<() => void>()
   #life = newLife()
-  #paused = 0
+  // Why it is down, or paused: each is over for itself.
+  readonly #crashes = new Set<object>()
+  readonly #pauses = new Set<object>()
   #stalled = 0
   #late: Array<() => void> = []
   /** The time of day is this much off, and runs so fast since then. */
@@ -72,45 +74,60 @@ export class Host implements Machine {
     this.#act(this.#life, run)
   }
   reads(): boolean {
-    return this.#paused === 0 && this.#stalled === 0 && !this.#life.over
+    return this.#pauses.size === 0 && this.#stalled === 0 && !this.#life.over
   }
 
-  /** Its fibers and connections die; answers whether it was up. */
-  crash(keepState: boolean): void {
+  /** Its fibers and connections die. At the end, which is the answer, it starts again, unless it has crashed for other reasons, too. */
+  crash(keepState: boolean): () => void {
     if (!keepState) this.disk.clear()
-    const life = this.#life
+    const crash = {}
+    this.#crashes.add(crash)
+    this.#die(this.#life)
+    return () => {
+      if (this.#crashes.delete(crash) && this.#crashes.size === 0) this.restart()
+    }
+  }
+  #die(life: Life): void {
     if (life.over) return
     life.over = true
     for (const end of this.ends) end.abort()
     this.ends.clear()
     // Who is stopped for ever is not paused any more, and what has to clean up does so.
-    this.#paused = 0
+    this.#pauses.clear()
     this.#flush()
     for (const fiber of life.fibers) fiber.interruptUnsafe()
     for (const scope of life.scopes) this.#ground.fork(Scope.close(scope, Exit.interrupt()))
   }
+  /** Whatever it has crashed for. */
   restart(): void {
+    this.#crashes.clear()
     if (!this.#life.over) return
     this.#life = newLife()
     const booting = [...this.#booting]
     this.#booting.clear()
     for (const boot of booting) boot()
   }
-  pause(): void {
-    this.#paused++
+  /** At the end, which is the answer, it goes on, unless it is paused for other reasons, too. */
+  pause(): () => void {
+    const pause = {}
+    this.#pauses.add(pause)
+    return () => {
+      if (this.#pauses.delete(pause) && this.#pauses.size === 0) this.resume()
+    }
   }
+  /** Whatever it is paused for. */
   resume(): void {
-    this.#paused = Math.max(0, this.#paused - 1)
-    if (this.#paused > 0) return
+    this.#pauses.clear()
     this.#flush()
     this.#wake()
   }
-  stall(): void {
+  /** The answer ends it. */
+  stall(): () => void {
     this.#stalled++
-  }
-  unstall(): void {
-    this.#stalled--
-    this.#wake()
+    return () => {
+      this.#stalled--
+      this.#wake()
+    }
   }
   /** The time of day jumps and goes on at another speed. */
   setWall(jump: number, rate: number): void {
@@ -176,7 +193,7 @@ export class Host implements Machine {
 
   #act(life: Life, run: () => void): void {
     if (life.over) return
-    if (this.#paused > 0) this.#late.push(() => this.#act(life, run))
+    if (this.#pauses.size > 0) this.#late.push(() => this.#act(life, run))
     else run()
   }
   #flush(): void {
@@ -198,14 +215,14 @@ export class Host implements Machine {
     const dispatcher = scheduler.makeDispatcher()
     const own: Scheduler.SchedulerDispatcher = {
       scheduleTask: (task, priority) => {
-        if (this.#paused > 0) this.#late.push(() => dispatcher.scheduleTask(task, priority))
+        if (this.#pauses.size > 0) this.#late.push(() => dispatcher.scheduleTask(task, priority))
         else dispatcher.scheduleTask(task, priority)
       },
       flush: () => dispatcher.flush(),
     }
     return {
       executionMode: scheduler.executionMode,
-      shouldYield: (fiber) => scheduler.shouldYield(fiber) || this.#paused > 0,
+      shouldYield: (fiber) => scheduler.shouldYield(fiber) || this.#pauses.size > 0,
       makeDispatcher: () => own,
     }
   }

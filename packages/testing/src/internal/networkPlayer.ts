@@ -20,11 +20,16 @@ export const play = (world: World, { faults, healAt }: FaultPlan): Effect.Effect
     if (time !== undefined) loop.after(Readable.millis(time), end)
   }
   const counting = { connect: [] as Array<Counting>, message: [] as Array<Counting> }
+  const end = Readable.millis(healAt)
+  // What is due at one instant runs in any order, but what is in a plan happens.
+  const last: Array<Entry> = []
   for (const entry of faults) {
     const [event, nth] = entry.at.split(":")
+    const at = Readable.millis(entry.at)
     if (nth !== undefined) counting[event as "connect" | "message"].push({ entry, left: Number(nth) })
-    else if (Readable.millis(entry.at) === 0) begin(entry)
-    else loop.after(Readable.millis(entry.at), () => begin(entry))
+    else if (at === 0) begin(entry)
+    else if (at === end) last.push(entry)
+    else loop.after(at, () => begin(entry))
   }
   const due = (all: Array<Counting>, connection: Connection): ReadonlyArray<Entry> =>
     all.flatMap((one) => (hits(one.entry.on, connection) && --one.left === 0 ? [one.entry] : []))
@@ -36,7 +41,8 @@ export const play = (world: World, { faults, healAt }: FaultPlan): Effect.Effect
     }
   }
 
-  loop.after(Readable.millis(healAt), () => {
+  loop.after(end, () => {
+    for (const entry of last) begin(entry)
     isOver = true
     world.heal()
     for (const resume of healed) resume()

@@ -82,16 +82,8 @@ export class World {
     protocol: Protocol,
     make: (connection: Connection) => E,
   ): E {
-    const link = `${from.name}-${to}`
-    const nth = (this.#counts.get(link) ?? 0) + 1
-    this.#counts.set(link, nth)
-    const about = { name: `${link}#${nth}`, from: from.name, to, protocol }
-    const connection = new Connection(this.options.loop, about, this.#pathOf(about))
-    const end = make(connection)
-    connection.dialler = end
-    from.ends.add(end)
+    const [connection, end] = this.#begin(from, to, protocol, make)
     this.row(from.name, "dial", connection.name, { to: `${to}:${port}` })
-    end.trace = this.#trace(connection, end, from)
     this.#feel(connection)
     if (from.isUp) this.#resolve(from, connection, port)
     else end.abort()
@@ -258,23 +250,20 @@ export class World {
   #suffer({ fault, undo }: Active, host: Host): void {
     switch (fault._tag) {
       case "crash":
-        host.crash(fault.keepState !== false)
+        undo.add(host.crash(fault.keepState !== false))
         for (const connection of this.connections) if (connection.over) this.connections.delete(connection)
-        undo.add(() => host.restart())
         break
       case "restart":
         host.restart()
         break
       case "pause":
-        host.pause()
-        undo.add(() => host.resume())
+        undo.add(host.pause())
         break
       case "resume":
         host.resume()
         break
       case "stall":
-        host.stall()
-        undo.add(() => host.unstall())
+        undo.add(host.stall())
         break
       case "clockJump":
         host.setWall(Readable.millis(fault.by), 1)
