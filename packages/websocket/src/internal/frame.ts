@@ -3,7 +3,7 @@
  */
 import { mask } from "./mask.ts"
 
-export const opcode = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+export const opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
 /** A payload this long is not copied, if it need not be masked. */
 const long = 4096

@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from "node:buffer"
 import * as CloseCode from "./closeCode.ts"
+import * as Frame from "./frame.ts"
 import { unmask } from "./mask.ts"
 
 /** Who is told what was read; during `take`. */
@@ -31,10 +32,9 @@ const [maxFragments, maxReads] = [16_384, 262_144]
 /** What a fragment or a read costs beside its bytes. */
 const perPiece = 192
 
-/** Less than this is copied, in bytes, lest it keep the whole read that it came in. */
+/** Less than this is copied, in bytes, lest it keep a much larger read that it came in. */
 const little = 4096
 
-const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 const none = Buffer.alloc(0)
 
 /** Between two frames. */
@@ -54,7 +54,7 @@ export class FrameReader {
   #fragments: Array<Buffer> | undefined
   #gathered = 0
   /** Of the message that is not whole: text or binary. */
-  #message = opcodes.continuation as number
+  #message = Frame.opcode.continuation as number
   #stopped = false
 
   constructor(rules: Rules, hears: Hears) {
@@ -120,7 +120,7 @@ export class FrameReader {
           ? bytes.readUInt16BE(at + 2)
           : bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6)
     const opcode = first & 0x0f
-    if (opcode < opcodes.close && this.#gathered + length > this.#rules.maxMessage) {
+    if (opcode < Frame.opcode.close && this.#gathered + length > this.#rules.maxMessage) {
       return this.#violated(1009, `a message is larger than ${this.#rules.maxMessage} bytes`)
     }
     this.#opcode = opcode
@@ -137,16 +137,16 @@ export class FrameReader {
     if (second >= 0x80 !== this.#rules.masked) {
       return this.#rules.masked ? "a client's frame is not masked" : "a server's frame is masked"
     }
-    if (opcode >= opcodes.close) {
-      if (opcode > opcodes.pong) return `unknown opcode ${opcode}`
+    if (opcode >= Frame.opcode.close) {
+      if (opcode > Frame.opcode.pong) return `unknown opcode ${opcode}`
       if (!final) return "a control frame is fragmented"
-      return length > 125 || (opcode === opcodes.close && length === 1)
+      return length > 125 || (opcode === Frame.opcode.close && length === 1)
         ? "a control frame has a wrong length"
         : undefined
     }
-    if (opcode > opcodes.binary) return `unknown opcode ${opcode}`
+    if (opcode > Frame.opcode.binary) return `unknown opcode ${opcode}`
     const continues = this.#fragments !== undefined
-    if (continues === (opcode === opcodes.continuation)) return undefined
+    if (continues === (opcode === Frame.opcode.continuation)) return undefined
     return continues ? "a message begins inside another" : "a continuation of nothing"
   }
 
@@ -176,14 +176,14 @@ export class FrameReader {
     const opcode = this.#opcode
     this.#opcode = -1
     this.#key = undefined
-    if (opcode === opcodes.ping) this.#hears.pinged(payload)
-    else if (opcode === opcodes.pong) this.#hears.ponged(payload)
-    else if (opcode === opcodes.close) this.#goodbye(payload)
+    if (opcode === Frame.opcode.ping) this.#hears.pinged(payload)
+    else if (opcode === Frame.opcode.pong) this.#hears.ponged(payload)
+    else if (opcode === Frame.opcode.close) this.#goodbye(payload)
     else this.#data(opcode, payload)
   }
 
   #data(opcode: number, payload: Buffer): void {
-    if (this.#fragments === undefined && this.#final) return this.#deliver(payload, opcode === opcodes.text)
+    if (this.#fragments === undefined && this.#final) return this.#deliver(payload, opcode === Frame.opcode.text)
     if (this.#fragments === undefined) this.#message = opcode
     this.#fragments ??= []
     this.#fragments.push(this.#final ? payload : kept(payload))
@@ -195,7 +195,7 @@ export class FrameReader {
     const message = Buffer.concat(this.#fragments, this.#gathered)
     this.#fragments = undefined
     this.#gathered = 0
-    this.#deliver(message, this.#message === opcodes.text)
+    this.#deliver(message, this.#message === Frame.opcode.text)
   }
 
   #deliver(message: Buffer, text: boolean): void {
@@ -223,4 +223,5 @@ export class FrameReader {
   }
 }
 
-const kept = (bytes: Buffer): Buffer => (bytes.length < little ? Buffer.from(bytes) : bytes)
+const kept = (bytes: Buffer): Buffer =>
+  bytes.length < little && 2 * bytes.length < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes
