@@ -59,7 +59,7 @@ export const FaultPlan = Schema.Struct({
       faults.flatMap(({ at }, index) =>
         isEvent(at) || Fault.toMillis(at) <= Fault.toMillis(healAt)
           ? []
-          : [{ path: ["faults", index, "at"], issue: `expected a time before everything heals at ${healAt}` }],
+          : [{ path: ["faults", index, "at"], issue: `expected a time until everything heals at ${healAt}` }],
       ),
     ),
   )

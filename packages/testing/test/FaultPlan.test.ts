@@ -80,7 +80,7 @@ describe("FaultPlan", () => {
     )
     assert.strictEqual(
       problems({ seed: 0, faults: [{ at: "2s", on: "a-b", fault: { _tag: "reset" } }], healAt: "1s" }),
-      'faults[0].at: expected a time before everything heals at 1s, not "2s"',
+      'faults[0].at: expected a time until everything heals at 1s, not "2s"',
     )
   })
 
@@ -161,6 +161,27 @@ describe("FaultPlan", () => {
       )
     }),
   )
+
+  it("faults that must be so far apart move together", () => {
+    const at = ({ faults }: FaultPlan.FaultPlan, kind: Fault.Kind) =>
+      Fault.toMillis(faults.find(({ fault }) => fault._tag === kind)?.at as Fault.Time) // there are no events in it
+    const fails = (plan: FaultPlan.FaultPlan) =>
+      plan.faults.length === 2 && at(plan, "reset") - at(plan, "refuse") === 700
+    let plan: FaultPlan.FaultPlan = {
+      seed: 5,
+      faults: [
+        { at: "7300ms", on: "a-b", fault: Fault.refuse, for: "100ms" },
+        { at: "8s", on: "a-b", fault: Fault.reset(), for: "0ms" },
+      ],
+      healAt: "9s",
+    }
+    for (let next: FaultPlan.FaultPlan | undefined = plan; next !== undefined;) {
+      plan = next
+      next = FaultPlan.shrink(plan).find(fails)
+    }
+    assert.strictEqual(FaultPlan.formatText(plan.faults), "refuse:on=a-b,for=0ms;reset:at=700ms,on=a-b,for=0ms")
+    assert.deepStrictEqual([plan.seed, plan.healAt], [0, "700ms"])
+  })
 
   it("options that leave nothing to draw are refused", () => {
     assert.throws(() => FaultPlan.arbitrary({ on: ["a-b"], kinds: ["crash"] }), /can hit \["a-b"\]/)

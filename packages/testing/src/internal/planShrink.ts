@@ -16,6 +16,7 @@ export const shrink = (plan: FaultPlan): ReadonlyArray<FaultPlan> => {
     ...replaced((entry) => shorter(entry, healAt)),
     ...replaced((entry) => weaker(entry.fault).map((fault) => ({ ...entry, fault }))),
     ...replaced(earlier),
+    ...together(faults).map((faults) => ({ ...plan, faults })),
     ...merged(faults).map((faults) => ({ ...plan, faults })),
     ...sooner(plan).map((healAt) => ({ ...plan, healAt })),
     ...[0, Math.floor(plan.seed / 2), plan.seed - 1].filter(below(plan.seed)).map((seed) => ({ ...plan, seed })),
@@ -50,6 +51,18 @@ const earlier = (entry: Entry): ReadonlyArray<Entry> => {
   return [0, round(at / 2), Math.floor(at / 1000) * 1000, Math.floor(at / 100) * 100, round(at - 100)]
     .filter(below(at))
     .map((millis) => ({ ...entry, at: Readable.time(millis) }))
+}
+
+// All that come at a time by as much: some must be so far apart.
+const together = (faults: ReadonlyArray<Entry>): ReadonlyArray<ReadonlyArray<Entry>> => {
+  const timed = faults.filter(({ at }) => !at.includes(":"))
+  if (timed.length < 2) return []
+  const first = Math.min(...timed.map(({ at }) => Readable.millis(at)))
+  const moved = (entry: Entry, by: number): Entry =>
+    timed.includes(entry) ? { ...entry, at: Readable.time(Readable.millis(entry.at) - by) } : entry
+  return [0, round(first / 2), round(first - 100)]
+    .filter(below(first))
+    .map((start) => faults.map((entry) => moved(entry, first - start)))
 }
 
 // Two of the same become one that lasts from the first to the end of the second.
