@@ -12,13 +12,15 @@ import type * as Socket from "effect/socket/Socket"
 import type { Direction, Fault } from "./Fault.ts"
 import type { Connection } from "./internal/networkConnection.ts"
 import type { DialOptions, Upgrade } from "./internal/networkDoor.ts"
-import type { EndOptions, VirtualWebSocket } from "./internal/networkWebSocket.ts"
+import type { EndOptions } from "./internal/networkWebOptions.ts"
+import type { VirtualWebSocket } from "./internal/networkWebSocket.ts"
 
 export type { Connection } from "./internal/networkConnection.ts"
 export type { DialOptions, Upgrade } from "./internal/networkDoor.ts"
 export type { Headers, Message, Request, Response } from "./internal/networkFrame.ts"
 export type { Pipe } from "./internal/networkPipe.ts"
-export type { EndOptions, VirtualWebSocket } from "./internal/networkWebSocket.ts"
+export type { EndOptions } from "./internal/networkWebOptions.ts"
+export type { VirtualWebSocket } from "./internal/networkWebSocket.ts"
 
 /** The part of a `ws` WebSocket that people use. The real one has this shape too; a virtual one has all of it. */
 export interface WebSocketLike {

@@ -4,7 +4,8 @@
  */
 import { type End, fin } from "./networkEnd.ts"
 import type { Loop } from "./networkLoop.ts"
-import { type Limit, type Path, Pipe } from "./networkPipe.ts"
+import type { Path } from "./networkPath.ts"
+import { type Limit, Pipe } from "./networkPipe.ts"
 
 /** A direction of one connection. */
 export type Way = "up" | "down"

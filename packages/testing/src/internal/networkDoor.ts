@@ -5,7 +5,8 @@ import type { Connection } from "./networkConnection.ts"
 import { Events } from "./networkEvents.ts"
 import type { Headers, Request, Response } from "./networkFrame.ts"
 import type { Host } from "./networkHost.ts"
-import { defaults, type EndOptions, VirtualWebSocket } from "./networkWebSocket.ts"
+import { defaults, type EndOptions } from "./networkWebOptions.ts"
+import { VirtualWebSocket } from "./networkWebSocket.ts"
 import type { World } from "./networkWorld.ts"
 
 /** What may be said when dialling. */

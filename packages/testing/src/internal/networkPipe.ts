@@ -4,50 +4,8 @@
  */
 import { corrupted, type Frame, isMessage } from "./networkFrame.ts"
 import type { Loop } from "./networkLoop.ts"
-
-/** How one direction behaves. All of it may change while bytes are under way. */
-export interface Path {
-  /** Milliseconds from kernel to kernel. */
-  readonly latency: number
-  /** Milliseconds more, different each time. */
-  readonly jitter: () => number
-  /** Bytes that the two kernels and the network take before the writer has to keep its own. */
-  readonly window: number
-  /** Bytes per millisecond. */
-  readonly bandwidth: number
-}
-
-/** What faults do to one direction now. */
-export interface Weather {
-  /** Milliseconds more for what is sent now. */
-  readonly delay: () => number
-  readonly bandwidth: number
-  /** Bytes that are not slowed down. */
-  readonly burst: { left: number }
-  readonly window: number
-  readonly slice: { readonly size: () => number; readonly gap: number } | undefined
-  /** Everything is lost, and nobody is told. */
-  readonly swallows: boolean
-  /** Nothing arrives, and nothing is lost. */
-  readonly holds: boolean
-  /** Changes the bits of a byte, or not. */
-  readonly corrupt: (() => number | undefined) | undefined
-  /** Milliseconds until an end is heard of. */
-  readonly slowClose: number
-}
-
-/** No faults. */
-export const fair: Weather = {
-  delay: () => 0,
-  bandwidth: Infinity,
-  burst: { left: 0 },
-  window: Infinity,
-  slice: undefined,
-  swallows: false,
-  holds: false,
-  corrupt: undefined,
-  slowClose: 0,
-}
+import { Outbox, type Write, type Written } from "./networkOutbox.ts"
+import { fair, type Path, type Weather } from "./networkPath.ts"
 
 /** Where a stream ends before its writer wants it: behind so many more bytes or messages, or right before that message. */
 export interface Limit {
@@ -65,11 +23,6 @@ export interface Reader {
   readonly reset: () => void
 }
 
-type Written = (error?: Error) => void
-interface Write {
-  readonly size: number
-  readonly written: Written | undefined
-}
 interface Placed {
   readonly frame: Frame
   /** The offset in the stream behind its last byte. */
@@ -97,12 +50,7 @@ export class Pipe {
   #end = 0
   #handed = 0
   #over = false
-  // A stream gives the kernel everything it has at once, and counts that as buffered until all of it is taken.
-  #queue: Array<Write> = []
-  #queued = 0
-  #batch: Array<Write> = []
-  #batched = 0
-  #left = 0
+  readonly #outbox = new Outbox()
   #corked = false
   #booked = false
   #unconfirmed = 0
@@ -124,14 +72,14 @@ export class Pipe {
     back.#back = this
   }
 
-  /** What Node's stream says: a batch counts in full until the kernel has all of it. */
+  /** Bytes that wait, as Node's stream counts them. */
   get buffered(): number {
-    return this.#queued + this.#batched
+    return this.#outbox.buffered
   }
 
-  /** What libuv says. */
+  /** Bytes that wait, as libuv counts them. */
   get unsent(): number {
-    return this.#queued + this.#left
+    return this.#outbox.unsent
   }
 
   /** Bytes in the reader's kernel. */
@@ -178,7 +126,7 @@ export class Pipe {
     this.#taken += bytes
     const { latency } = this.#back.path
     this.#acks.push({ at: this.#loop.now() + latency, bytes })
-    if (this.#left > 0) this.#book(latency)
+    if (this.#outbox.left > 0) this.#book(latency)
     return bytes
   }
 
@@ -218,7 +166,7 @@ export class Pipe {
       end += size
       this.#frames.push({ frame, end, size })
     }
-    const gone = this.#empty()
+    const gone = this.#outbox.empty()
     this.#detached = this.#over = true
     this.#cut = this.holed = false
     this.#limits.clear()
@@ -252,7 +200,7 @@ export class Pipe {
 
   /** The writer is gone; its callbacks hear that, as they do from Node. */
   abandon(): void {
-    for (const { written } of this.#empty()) written?.(new Error("the socket was destroyed"))
+    for (const { written } of this.#outbox.empty()) written?.(new Error("the socket was destroyed"))
   }
 
   /** Nothing arrives until `thaw`, and nothing is lost. */
@@ -269,8 +217,7 @@ export class Pipe {
   #put(frame: Frame | undefined, size: number, written: Written | undefined): void {
     this.#end += size
     if (frame !== undefined) this.#frames.push({ frame, end: this.#end, size })
-    this.#queue.push({ size, written })
-    this.#queued += size
+    this.#outbox.put({ size, written })
     if (!this.#corked) this.#handOver()
   }
 
@@ -278,14 +225,6 @@ export class Pipe {
     const { slowClose } = this.#weather
     if (slowClose > 0) this.#loop.after(slowClose, end)
     else end()
-  }
-
-  #empty(): ReadonlyArray<Write> {
-    const gone = [...this.#batch, ...this.#queue]
-    this.#batch = []
-    this.#queue = []
-    this.#queued = this.#batched = this.#left = 0
-    return gone
   }
 
   #part(first: Placed, upTo: number): { readonly frame: Frame; readonly end: number } | undefined {
@@ -338,34 +277,28 @@ export class Pipe {
   }
 
   #goOn(): void {
-    if (this.#left > 0) this.#book(0)
+    if (this.#outbox.left > 0) this.#book(0)
   }
 
   // Callbacks come last: what they write belongs to the next turn.
   #handOver(): void {
     if (this.#over) return
+    const outbox = this.#outbox
     const written: Array<Write> = []
     this.#confirm()
     const window = Math.min(this.path.window, this.#weather.window)
     do {
-      if (this.#left === 0) this.#nextBatch()
-      const bytes = Math.min(this.#left, window - this.#unconfirmed)
-      if (bytes > 0) this.#send(bytes, false)
-      if (this.#left > 0) break
-      written.push(...this.#batch)
-      this.#batch = []
-      this.#batched = 0
-    } while (this.#queue.length > 0)
+      const bytes = Math.min(outbox.next(), window - this.#unconfirmed)
+      if (bytes > 0) {
+        outbox.take(bytes)
+        this.#send(bytes, false)
+      }
+      if (outbox.left > 0) break
+      written.push(...outbox.done())
+    } while (outbox.waits)
     const [ack] = this.#acks
-    if (this.#left > 0 && ack !== undefined && this.#hears()) this.#book(ack.at - this.#loop.now())
+    if (outbox.left > 0 && ack !== undefined && this.#hears()) this.#book(ack.at - this.#loop.now())
     for (const one of written) one.written?.()
-  }
-
-  #nextBatch(): void {
-    this.#batch = this.#queue
-    this.#batched = this.#left = this.#queued
-    this.#queue = []
-    this.#queued = 0
   }
 
   get #still(): boolean {
@@ -385,7 +318,6 @@ export class Pipe {
   }
 
   #send(bytes: number, reset: boolean): void {
-    this.#left -= bytes
     this.#handed += bytes
     this.#unconfirmed += bytes
     if (this.#weather.swallows) this.freeze()

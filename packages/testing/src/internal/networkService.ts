@@ -14,7 +14,8 @@ import type { Host, Listener } from "./networkHost.ts"
 import { ParcelEnd } from "./networkParcels.ts"
 import { opened, socketOf, VirtualStream } from "./networkStream.ts"
 import { canonical } from "./networkWeather.ts"
-import { defaults, VirtualWebSocket } from "./networkWebSocket.ts"
+import { defaults } from "./networkWebOptions.ts"
+import { VirtualWebSocket } from "./networkWebSocket.ts"
 import type { Settings, World } from "./networkWorld.ts"
 
 /** The service; `healed` is the player's to say. */

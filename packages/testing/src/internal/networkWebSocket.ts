@@ -3,51 +3,12 @@
  * never tells.
  */
 import { type End, fin, type Machine, type Trace } from "./networkEnd.ts"
-import { type Frame, type Message, type Request, type Response, sizeOf } from "./networkFrame.ts"
+import { type Frame, type Request, type Response, sizeOf } from "./networkFrame.ts"
 import type { Pipe } from "./networkPipe.ts"
+import { type BinaryType, bufferOf, bytesOf, type Data, maySend, payloadOf } from "./networkWebData.ts"
 import { WebEvents } from "./networkWebEvents.ts"
+import type { EndOptions, Observer } from "./networkWebOptions.ts"
 
-/** What differs between ends. */
-export interface EndOptions {
-  /** Clients mask. */
-  readonly client: boolean
-  /** Bytes that Node reads ahead while the socket is paused; a connection that dies gives them away. */
-  readonly readAhead: number
-  /** Larger messages break the protocol. */
-  readonly maxPayload: number
-  /** Milliseconds for the other end to answer a close frame. */
-  readonly closeTimeout: number
-  /** Whether Pings are answered. */
-  readonly autoPong: boolean
-  /**
-   * Terminated, it sends a reset, which loses what is under way. Otherwise that depends, as on Linux: when its kernel has nothing
-   * unread, what the kernel was given still arrives, then the end of the stream, which a paused end does not see.
-   */
-  readonly resets: boolean
-}
-
-/** As `ws` and Node have it. */
-export const defaults: EndOptions = {
-  client: false,
-  readAhead: 64 * 1024,
-  maxPayload: 100 * 1024 * 1024,
-  closeTimeout: 30_000,
-  autoPong: true,
-  resets: false,
-}
-
-/** Hears what an end's library does, at that moment and before anybody else. */
-export interface Observer {
-  /** It emits a message. */
-  readonly received?: ((message: Message) => void) | undefined
-  /** It takes a message to send. Those it discards are not told. */
-  readonly sent?: ((message: Message) => void) | undefined
-  readonly ended?:
-    | ((info: { readonly code: number; readonly reason: string; readonly clean: boolean }) => void)
-    | undefined
-}
-
-type Data = string | Uint8Array | ArrayBuffer
 type Done = (error?: Error) => void
 
 const CONNECTING = 0
@@ -56,7 +17,6 @@ const CLOSING = 2
 const CLOSED = 3
 const chunk = 64 * 1024 // libuv's read
 const mostPongs = 60 // `maxPendingAutoPongs`
-const text = new TextEncoder()
 
 /** Also emits `head` with the other end's half of the handshake, and `read` after every chunk. */
 export class VirtualWebSocket extends WebEvents implements End {
@@ -65,7 +25,7 @@ export class VirtualWebSocket extends WebEvents implements End {
   readonly CLOSING = CLOSING
   readonly CLOSED = CLOSED
   readyState: number = CONNECTING
-  binaryType: "nodebuffer" | "arraybuffer" | "fragments" = "nodebuffer"
+  binaryType: BinaryType = "nodebuffer"
   protocol = ""
   readonly extensions = ""
   readonly url: string
@@ -185,7 +145,7 @@ export class VirtualWebSocket extends WebEvents implements End {
       return
     }
     if (code !== undefined && !maySend(code)) throw new TypeError("First argument must be a valid error code number")
-    if (text.encode(words).byteLength > 123) throw new RangeError("The message must not be greater than 123 bytes")
+    if (bytesOf(words).byteLength > 123) throw new RangeError("The message must not be greater than 123 bytes")
     this.#goodbye(code ?? 1005, words)
   }
   terminate(): void {
@@ -324,7 +284,7 @@ export class VirtualWebSocket extends WebEvents implements End {
         if (frame.message.data.byteLength > this.options.maxPayload)
           return this.#break(1009, "UNSUPPORTED_MESSAGE_LENGTH", "Max payload size exceeded")
         this.observer.received?.(frame.message)
-        return void this.emit("message", this.#payload(frame.message), !frame.message.text)
+        return void this.emit("message", payloadOf(frame.message, this.binaryType), !frame.message.text)
       case "Ping":
         return this.#pinged(frame.data)
       case "Pong":
@@ -336,10 +296,6 @@ export class VirtualWebSocket extends WebEvents implements End {
           return this.#break(1002, "INVALID_OPCODE", "Invalid WebSocket frame: invalid opcode 3")
         return this.options.client ? this.fail(new Error("Parse Error: Expected HTTP/")) : this.terminate()
     }
-  }
-  #payload({ data, text }: Message): unknown {
-    if (text || this.binaryType === "nodebuffer") return bufferOf(data)
-    return this.binaryType === "arraybuffer" ? Uint8Array.from(data).buffer : [bufferOf(data)]
   }
   #pinged(data: Uint8Array): void {
     if (this.options.autoPong && this.readyState === OPEN) {
@@ -417,18 +373,9 @@ export class VirtualWebSocket extends WebEvents implements End {
     const info = { code: this.#code, reason: this.#reason, clean: this.#code !== 1006 }
     this.trace.closed({ code: info.code, reason: info.reason })
     this.observer.ended?.(info)
-    this.emit("close", this.#code, bufferOf(text.encode(this.#reason)))
+    this.emit("close", this.#code, bufferOf(bytesOf(this.#reason)))
   }
 }
 
 const nothing = new Uint8Array()
 const hangUp = (): Error => Object.assign(new Error("socket hang up"), { code: "ECONNRESET" })
-
-const bytesOf = (data: Data): Uint8Array =>
-  typeof data === "string" ? text.encode(data) : data instanceof Uint8Array ? data : new Uint8Array(data)
-
-const bufferOf = (data: Uint8Array): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-
-// RFC 6455 7.4, as `ws` checks it.
-const maySend = (code: number): boolean =>
-  (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) || (code >= 3000 && code <= 4999)
