@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import type { Run, RunOptions, World } from "../Sim.ts"
 import * as Chance from "./chance.ts"
 import * as Clock from "./clock.ts"
+import * as Drive from "./drive.ts"
 import * as Escapes from "./escapes.ts"
 import * as Fibers from "./fibers.ts"
 import * as Hash from "./hash.ts"
@@ -20,8 +21,8 @@ import * as RealWorld from "./realWorld.ts"
 import * as Recording from "./recording.ts"
 import * as Scheduler from "./scheduler.ts"
 import * as Services from "./services.ts"
-import { Stuck, type Waiting } from "./stuck.ts"
 import * as Timers from "./timers.ts"
+import * as Witness from "./witness.ts"
 
 /** What a run may do besides. */
 export interface Aside {
@@ -59,52 +60,8 @@ export const simulate = <A, E>(
     crashed ??= { defect }
   }
 
-  // Everything that is due at the same instant can run in any order, so all of it becomes ready at once.
-  const advance = () => {
-    moment.now = timers.next()
-    hash.mix(Math.floor(moment.now))
-    hash.mix(Math.floor(moment.now / 2 ** 32))
-    hash.mix(Math.floor((moment.now % 1) * 1e6))
-    while (timers.next() === moment.now) stepper.ready(timers.pop()!.wake)
-  }
-
-  // Answers why it stopped before `done`.
-  const drive = (done: () => boolean, until: number, steps: number): Stuck["reason"] | undefined => {
-    while (!done()) {
-      if (!stepper.idle()) {
-        if (moment.steps >= steps) return "OutOfSteps"
-        stepper.step()
-      } else if (timers.next() === Infinity) return "Deadlock"
-      else if (timers.next() > until) return "OutOfTime"
-      else advance()
-    }
-    return undefined
-  }
-
-  const waiting = (): ReadonlyArray<Waiting> => {
-    const alive = fibers.alive()
-    const names = new Map([[1, "main"], ...alive.map((known) => [known.number, Fibers.nameOf(known)] as const)])
-    return alive.map((known) => ({
-      name: names.get(known.number)!,
-      by: known.by === undefined ? undefined : (names.get(known.by) ?? `#${known.by}, which has ended`),
-      since: known.since,
-      where: Fibers.whereIs(known),
-      escape: escapes.of(known),
-    }))
-  }
-
-  const stuck = (reason: Stuck["reason"]): Stuck => {
-    const fibers = waiting()
-    const escaped = escapes.all().length > 0 || fibers.some(({ escape }) => escape !== undefined)
-    return new Stuck({
-      reason: reason === "Deadlock" && escaped ? "Escaped" : reason,
-      at: moment.now,
-      waiting: fibers,
-      escapes: escapes.all(),
-      suspects: escapes.suspects(),
-      canSee: RealWorld.canSee(),
-    })
-  }
+  const drive = Drive.make({ moment, timers, hash, stepper })
+  const witness = Witness.make({ moment, fibers, escapes })
 
   return RealWorld.watch(escapes.add, () => {
     const clock = Clock.make(moment, timers)
@@ -136,11 +93,16 @@ export const simulate = <A, E>(
     )
     // What ends by itself now, without any more time, is on its way out and no leak.
     if (reason === undefined) drive(stepper.idle, moment.now, moment.steps + settling)
-    const leaked = reason === undefined && crashed === undefined ? waiting() : []
+    const leaked = reason === undefined && crashed === undefined ? witness.waiting() : []
     for (const name of network.hosts.keys()) hosts?.add(name)
     for (const { name, where } of leaked) recorder.row("state", "", "left", name, where ?? null)
     const run = {
-      exit: crashed !== undefined ? Exit.die(crashed.defect) : reason === undefined ? exit! : Exit.die(stuck(reason)),
+      exit:
+        crashed !== undefined
+          ? Exit.die(crashed.defect)
+          : reason === undefined
+            ? exit!
+            : Exit.die(witness.stuck(reason)),
       history: [...rows],
       hash: hash.text(),
       now: moment.now,
