@@ -62,6 +62,18 @@ describe("a plan", () => {
     }),
   )
 
+  pacedTest("a fault at the very moment of the heal has happened", () =>
+    Effect.gen(function* () {
+      const { join, play } = yield* faulty()
+      for (const when of ["0ms", "20ms"] as const) {
+        const { client } = yield* join
+        yield* play(plan(when, entry(when, "reset")))
+        assert.strictEqual(yield* client.closed, "ECONNRESET")
+        assert.isTrue(yield* works(yield* join))
+      }
+    }),
+  )
+
   pacedTest("hits this link only, if the proxy has a name", () =>
     Effect.gen(function* () {
       const { join, play } = yield* faulty({ link: "app-db" })

@@ -91,7 +91,7 @@ const explain = (report: Exclude<Report, { readonly _tag: "Passed" }>, command: 
 export const insist = (report: Report, command: string, site: Site): void => {
   if (report._tag !== "Passed") {
     const cause = report._tag === "Failed" && Exit.isFailure(report.exit) ? Cause.squash(report.exit.cause) : undefined
-    const error = new Error(explain(report, command), { cause })
+    const error = new Error(explain(report, command), cause === undefined ? {} : { cause })
     if (site.stack !== undefined) error.stack = site.stack.replace(/^Error/, () => String(error))
     throw error
   }
