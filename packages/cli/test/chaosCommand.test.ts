@@ -119,7 +119,7 @@ describe("holdfast chaos", () => {
       assert.deepStrictEqual(record, {
         code: 1,
         stdout: "",
-        stderr: "holdfast: --record: cannot write /none/plan.json: no such file\n",
+        stderr: "holdfast: --record: cannot write /none/plan.json: no such folder\n",
       })
     }),
   )

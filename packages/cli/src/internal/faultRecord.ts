@@ -42,7 +42,11 @@ export const make = Effect.fnUntraced(function* (
     healAt: `${millis() - start}ms`,
   })
   const save = Effect.suspend(() => files.writeFileString(path, FaultPlan.format(plan()))).pipe(
-    Effect.mapError((error) => new RunError({ message: `--record: cannot write ${path}: ${whyNot(error)}` })),
+    Effect.mapError((error) => {
+      // The file itself would be made.
+      const why = error.reason._tag === "NotFound" ? "no such folder" : whyNot(error)
+      return new RunError({ message: `--record: cannot write ${path}: ${why}` })
+    }),
   )
   const saved = Effect.catch(save, ({ message }) => Effect.logError(message))
   yield* save
