@@ -7,7 +7,7 @@ class Unavailable extends Data.TaggedError("Unavailable")<{ readonly call: numbe
 
 let calls = 0
 
-export const quote = Effect.gen(function* () {
+export const quote: Effect.Effect<string, Error> = Effect.gen(function* () {
   const call = ++calls
   yield* Effect.sleep("10 millis")
   if (call <= 3) return yield* new Unavailable({ call })

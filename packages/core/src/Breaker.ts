@@ -188,7 +188,7 @@ export const make = (options: Options): Effect.Effect<Breaker, never, Scope.Scop
             options.store === undefined
               ? direct(machine)
               : shared(machine, options.store, options.refresh ?? "1 second")
-          const breaker = face(machine, ways)
+          const breaker = face(() => machine, ways)
           return { breaker, leave: publish(machine, context, actionsOf(machine, breaker)) }
         }),
         ({ leave }) => Effect.sync(leave),

@@ -46,9 +46,10 @@ export type Options = Omit<Breaker.Options, "store" | "refresh">
 /** A breaker; throws for impossible options. With the context of an Effect program it uses its clock, hub, lists and metrics. */
 export const make = (options: Options, context: Context.Context<never> = Context.empty()): BreakerPromise => {
   const machine = alone(options, context)
-  const close = publish(machine, context, actionsOf(machine, face(machine, direct(machine))))
+  const breaker = face(() => machine, direct(machine))
+  const close = publish(machine, context, actionsOf(machine, breaker))
   const listeners = new Set<(change: Breaker.Change) => void>()
-  machine.group.onChange = (change) => {
+  const tell = (change: Breaker.Change) => {
     for (const listener of listeners) {
       try {
         listener(change)
@@ -56,6 +57,12 @@ export const make = (options: Options, context: Context.Context<never> = Context
         Effect.runForkWith(context)(Effect.logError(`a listener of the breaker ${options.name} threw`, bug))
       }
     }
+  }
+  // A listener may change it again: all hear of the first change before any hears of the next.
+  const untold: Array<Breaker.Change> = []
+  machine.group.onChange = (change) => {
+    if (untold.push(change) > 1) return
+    for (; untold.length > 0; untold.shift()) tell(untold[0]!)
   }
   const calls = new Calls(machine, context)
   return {

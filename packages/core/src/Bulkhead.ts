@@ -42,6 +42,7 @@ export interface Options {
 /** A bulkhead; its metrics go when the scope closes. Impossible options are a defect that names the field. */
 export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Bulkhead, never, Scope.Scope> {
   const { concurrent = 25, name, program = "app", queue = 0 } = options
+  Checked.name("name", name)
   const maxWait = Checked.time("maxWait", options.maxWait ?? "1 second")
   const places = new Places(Checked.whole("concurrent", concurrent, 1), Checked.whole("queue", queue, 0))
   const [clock, events] = [yield* Clock.Clock, yield* Events.Events]

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as Checked from "./internal/checked.ts"
+import { CountedBy } from "./internal/countedBy.ts"
 import { Hedging } from "./internal/hedging.ts"
 import * as Monotonic from "./internal/monotonic.ts"
 import * as Numbers from "./internal/numbers.ts"
@@ -40,9 +41,13 @@ export interface Options {
   readonly budget?: RetryBudget.RetryBudget | undefined
 }
 
-/** A hedge; when the scope closes, what runs is interrupted. Impossible options are a defect that names the field. */
+/**
+ * A hedge; when the scope closes, what runs is interrupted, and calls after that have no copies. Impossible options are a defect that
+ * names the field.
+ */
 export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Hedge, never, Scope.Scope> {
   const { max = 1, name } = options
+  Checked.name("name", name)
   Checked.within("max", Checked.whole("max", max, 1), 1, 100)
   const times = new Times()
   const delay = delayOf(options.delay ?? { quantile: 0.95, minimum: 20 }, times)
@@ -58,12 +63,11 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
       Effect.suspend(() => {
         budget.count()
         const started = now()
-        const wait = delay()
-        if (wait !== undefined) {
-          const take = () => budget.take("hedge")
-          return new Hedging({ call, wait, max, take, count, took: () => times.note(now() - started), scope }).run
-        }
-        return Effect.tap(call, () => Effect.sync(() => times.note(now() - started)))
+        const took = () => times.note(now() - started)
+        const counted = Effect.provideService(call, CountedBy, budget)
+        const wait = scope.state._tag === "Closed" ? undefined : delay()
+        if (wait === undefined) return Effect.tap(counted, () => Effect.sync(took))
+        return new Hedging({ call: counted, wait, max, take: () => budget.take("hedge"), count, took, scope }).run
       }),
   }
 })

@@ -35,6 +35,10 @@ export interface Policy<out E2 = never> {
 export const compose = <const Ps extends ReadonlyArray<Policy<unknown>>>(
   ...policies: Ps
 ): Policy<ErrorOf<Ps[number]>> => {
+  policies.forEach((policy, index) => {
+    if (!Array.isArray(policy?.parts))
+      throw new RangeError(`policies[${index}] must be a Policy, as \`Policy.breaker(breaker)\` is`)
+  })
   const parts = (policies as ReadonlyArray<Policy<ErrorOf<Ps[number]>>>) // each adds its own errors, the union of which this is
     .flatMap(({ parts }) => parts)
     .toSorted((a, b) => order.indexOf(a.place) - order.indexOf(b.place))

@@ -22,7 +22,7 @@ import * as RetryBudget from "./RetryBudget.ts"
 export interface PolicyPromise {
   /**
    * Makes the call if allowed, else rejects with what refused it. The `signal` aborts when the answer is not wanted any more: when a
-   * timeout is over, when a hedge lost, when the signal given here aborts, or when it is closed.
+   * timeout is over, when a hedge lost or is closed, or when the signal given here aborts.
    */
   readonly protect: <A>(call: (signal: AbortSignal) => PromiseLike<A>, signal?: AbortSignal) => Promise<A>
   /** The breaker, if there is one. */
@@ -64,7 +64,7 @@ export const make = (options: Options, context: Context.Context<never> = Context
   const run = Effect.runPromiseExitWith(context)
   return {
     protect: async (call, signal) => {
-      const attempt = Effect.tryPromise({ try: (signal) => call(signal), catch: (error) => error })
+      const attempt = Effect.tryPromise({ try: (signal) => Promise.resolve(call(signal)), catch: (error) => error })
       const exit = await run(policy.protect(attempt), { signal })
       if (Exit.isSuccess(exit)) return exit.value
       throw signal?.aborted === true && Exit.hasInterrupts(exit) ? signal.reason : Cause.squash(exit.cause)
@@ -79,6 +79,7 @@ const build = Effect.fnUntraced(function* ({ bulkhead, hedge, name, program, ret
   const policies: Array<Policy.Policy<unknown>> = []
   if (bulkhead !== undefined) policies.push(Policy.bulkhead(yield* Bulkhead.make({ ...bulkhead, ...of })))
   const { schedule = Schedule.upTo(Backoff.full(), { times: 3 }), ...most } = retry ?? {}
+  if (!Schedule.isSchedule(schedule)) throw new RangeError(`retry.schedule must be a Schedule, got ${String(schedule)}`)
   const budget = retry === undefined && hedge === undefined ? undefined : yield* RetryBudget.make({ ...most, ...of })
   if (hedge !== undefined) policies.push(Policy.hedge(yield* Hedge.make({ ...hedge, name, budget })))
   if (retry !== undefined) policies.push(Policy.retry(budget!, schedule))

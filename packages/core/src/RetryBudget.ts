@@ -5,12 +5,14 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Events from "./Events.ts"
 import * as Checked from "./internal/checked.ts"
+import { CountedBy } from "./internal/countedBy.ts"
 import * as Monotonic from "./internal/monotonic.ts"
 import * as Numbers from "./internal/numbers.ts"
 import { Recent } from "./internal/recent.ts"
@@ -22,7 +24,7 @@ import { seldom } from "./internal/seldom.ts"
 export interface RetryBudget {
   /**
    * Retries `call` while the schedule and the budget both allow; otherwise fails with the call's own last error. An error with a
-   * `retryAfter`, its own or its reason's, is not retried sooner.
+   * `retryAfter`, its own or its reason's, is not retried sooner. Inside a hedge of this budget it is one call with the others.
    */
   readonly retry: <A, E, R, O, E2, R2>(
     call: Effect.Effect<A, E, R>,
@@ -53,6 +55,7 @@ export interface Options {
 /** A budget; its metrics go when the scope closes. Impossible options are a defect that names the field. */
 export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<RetryBudget, never, Scope.Scope> {
   const { min = 3, name, program = "app", ratio = 0.2 } = options
+  Checked.name("name", name)
   const window = Checked.time("window", options.window ?? "10 seconds")
   Checked.within("ratio", ratio, 0, 1000)
   const saved = (Checked.within("min", min, 0, 1_000_000) * window) / 1000
@@ -90,13 +93,13 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     return false
   }
   const count = () => recent.add(now(), 1, 0)
-  return {
+  const self: RetryBudget = {
     count,
     take,
     left,
     retry: (call, schedule) =>
-      Effect.suspend(() => {
-        count()
+      Effect.contextWith((context: Context.Context<never>) => {
+        if (Context.get(context, CountedBy) !== self) count()
         let attempts = 1
         const again = (delay: Duration.Duration) => {
           if (!take()) return false
@@ -107,6 +110,7 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
         return Effect.onExitPrimitive(Effect.retry(call, within(schedule, again)), () => measured.attempts(attempts))
       }),
   }
+  return self
 })
 
 // Asked last: what the schedule does not want is not taken out.

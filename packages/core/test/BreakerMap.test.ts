@@ -142,7 +142,7 @@ describe("a map of breakers", () => {
     }).pipe(fresh),
   )
 
-  it.effect("what becomes of a forgotten key, by late calls or by hand, is told to nobody", () =>
+  it.effect("what late calls of a forgotten key come to is told to nobody", () =>
     Effect.gen(function* () {
       const map = yield* touchy<string>({ idle: "1 minute" })
       const end = yield* Deferred.make<string, string>()
@@ -150,15 +150,24 @@ describe("a map of breakers", () => {
         startImmediately: true,
       })
       yield* TestClock.adjust("2 minutes")
-      const stale = map.get("b")!
-      yield* TestClock.adjust("2 minutes")
       assert.strictEqual(map.size(), 0)
-      yield* stale.forceOpen("by who still has it")
       yield* Deferred.fail(end, "late")
       yield* Effect.yieldNow
       assert.isDefined(call)
       assert.deepStrictEqual(yield* numbers, { "calls_total failure": 1 })
     }).pipe(fresh),
+  )
+
+  it.effect("who still has the breaker of a forgotten key has that of the key, made again", () =>
+    Effect.gen(function* () {
+      const map = yield* touchy<string>({ idle: "1 minute" })
+      const breaker = map.get("a")!
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(map.size(), 0)
+      yield* breaker.isolate("by who still has it")
+      assert.deepStrictEqual([breaker.state(), map.peek("a")?.state()], ["Isolated", "Isolated"])
+      assert.strictEqual((yield* Effect.flip(breaker.protect(ok))).reason._tag, "Isolated")
+    }),
   )
 
   it.effect("is one row and one set of series for all its keys, and takes them with it", () =>

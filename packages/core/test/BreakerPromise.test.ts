@@ -228,6 +228,25 @@ describe("a breaker for promises", () => {
     }),
   )
 
+  it.effect("tells all listeners of a change before any of the next, though one of them makes that", () =>
+    Effect.gen(function* () {
+      const breaker = yield* make()
+      const told: Array<string> = []
+      breaker.onChange(({ to }) => {
+        if (to === "Open") breaker.reset()
+      })
+      breaker.onChange(({ to }) => told.push(to))
+      breaker.forceOpen("drill")
+      assert.deepStrictEqual(
+        [told, breaker.history().map(({ to }) => to)],
+        [
+          ["Open", "Closed"],
+          ["Open", "Closed"],
+        ],
+      )
+    }),
+  )
+
   it.effect("goes on from a snapshot", () =>
     Effect.gen(function* () {
       const first = yield* make()

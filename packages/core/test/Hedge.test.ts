@@ -240,6 +240,31 @@ describe("a hedge", () => {
     }),
   )
 
+  it.effect("makes calls without copies when its scope has closed, and ends those under way as it closes", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const hedge = yield* Scope.provide(Hedge.make({ name: "db", delay: "100 millis" }), scope)
+      const underWay = yield* Effect.forkChild(Effect.exit(hedge.protect(Effect.never)))
+      yield* TestClock.adjust("1 second")
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.join(underWay)))
+      const { call, made } = copies([[500, a]])
+      const [exit, at] = yield* answer(hedge, call)
+      assert.deepStrictEqual([exit, at, made()], [Exit.succeed("a"), 1500, 1])
+    }),
+  )
+
+  it.effect("ends a call whose scope closes just as its first copy is made", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const hedge = yield* Scope.provide(Hedge.make({ name: "db", delay: "100 millis" }), scope)
+      const call = Effect.andThen(Scope.close(scope, Exit.void), Effect.never)
+      const fiber = yield* Effect.forkChild(Effect.exit(hedge.protect(call)))
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(fiber.pollUnsafe())
+    }),
+  )
+
   it.effect("counts its calls for the budget", () =>
     Effect.gen(function* () {
       const budget = yield* RetryBudget.make({ name: "db", ratio: 0.5, min: 0 })

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Breaker, Bulkhead, Hedge, Policy, PolicySchema, RetryBudget } from "@holdfast/core"
-import { Cause, Duration, Effect, Exit, Fiber, Schedule, Schema } from "effect"
+import { Breaker, BreakerMap, Bulkhead, Hedge, Outlier, Policy, PolicySchema, RetryBudget } from "@holdfast/core"
+import { Cause, Duration, Effect, Exit, Fiber, Metric, Schedule, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { fresh } from "./metrics.ts"
 
 /** Writes down who is entered, in order. */
 const traced = () => {
@@ -57,6 +58,7 @@ describe("policies", () => {
       /place must be one of bulkhead, .*, got cache/,
     )
     assert.throws(() => Policy.timeout(0), /timeout must be longer than 0/)
+    assert.throws(() => Policy.compose(policy("retry"), {} as never), /policies\[1\] must be a Policy/)
   })
 
   it.effect("a retry waits for the breaker, a timeout is a failure to it, and both are within the bulkhead", () =>
@@ -107,6 +109,48 @@ describe("policies", () => {
       assert.deepStrictEqual([yield* Fiber.join(fiber), breaker.state()], ["b", "Closed"])
     }),
   )
+
+  it.effect("a hedge and the retries in it, of one budget, count a call once", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.make({ name: "db", ratio: 0.2, min: 0 })
+      const retry = Policy.retry(budget, Schedule.recurs(1))
+      for (const delay of ["1 hour", { quantile: 0.95, minimum: 1000 }] as const) {
+        const hedge = yield* Hedge.make({ name: "db", delay, budget })
+        const policy = Policy.compose(Policy.hedge(hedge), retry)
+        for (let call = 0; call < 50; call++) yield* policy.protect(Effect.void)
+      }
+      assert.strictEqual(budget.left(), 20)
+      const other = yield* Hedge.make({ name: "other", delay: "1 hour" })
+      for (let call = 0; call < 50; call++) yield* Policy.compose(Policy.hedge(other), retry).protect(Effect.void)
+      assert.strictEqual(budget.left(), 30)
+    }),
+  )
+
+  it.effect("leave no series behind, whoever calls after their scope closed", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const [breaker, breakers, budget, bulkhead, hedge, outlier] = yield* Scope.provide(
+        Effect.all([
+          Breaker.make({ name: "db", rules: [Breaker.consecutive(1)] }),
+          BreakerMap.make<string>({ name: "dbs", rules: [Breaker.consecutive(1)] }),
+          RetryBudget.make({ name: "db", ratio: 0, min: 1, window: "1 second" }),
+          Bulkhead.make({ name: "db", concurrent: 1 }),
+          Hedge.make({ name: "db", delay: 0 }),
+          Outlier.make<string>({ name: "dbs", detectors: [Outlier.consecutive(1)] }),
+        ]),
+        scope,
+      )
+      yield* Scope.close(scope, Exit.void)
+      const failure = Effect.fail("bad")
+      outlier.report("a", false)
+      yield* Effect.ignore(breaker.protect(failure))
+      yield* Effect.ignore(breakers.protect("a", failure))
+      yield* Effect.ignore(budget.retry(failure, Schedule.recurs(5)))
+      yield* Effect.ignore(hedge.protect(failure))
+      yield* bulkhead.protect(Effect.ignore(bulkhead.protect(failure)))
+      assert.deepStrictEqual(yield* Metric.snapshot, [])
+    }).pipe(fresh),
+  )
 })
 
 describe("impossible options of any policy", () => {
@@ -115,8 +159,21 @@ describe("impossible options of any policy", () => {
   const broken = { state: "Closed", openUntil: null, openings: 0, openForMillis: 0, windows: [[0]] } as const
   const breaker = (options: Partial<Breaker.Options>) => Breaker.make({ name: "db", ...options })
   const cases: ReadonlyArray<readonly [field: string, made: () => Effect.Effect<unknown, never, never>]> = [
-    ["rules must not be empty", () => breaker({ rules: [] })],
+    ["rules must be a list that is not empty", () => breaker({ rules: [] })],
     ["rules[0].n", () => breaker({ rules: [consecutive(0)] })],
+    ["rules", () => breaker({ rules: Breaker.consecutive(1) as never })],
+    ["rules[0]", () => breaker({ rules: [5 as never] })],
+    ["classify", () => breaker({ classify: 5 as never })],
+    ["successRatio", () => breaker({ successRatio: "0.5" as never })],
+    ["name", () => breaker({ name: undefined as never })],
+    ["name", () => Bulkhead.make({ name: "" })],
+    ["name", () => RetryBudget.make({} as never)],
+    ["name", () => Hedge.make({} as never)],
+    ["name", () => Outlier.make({} as never)],
+    ["name", () => BreakerMap.make({} as never)],
+    ["detectors", () => Outlier.make({ name: "db", detectors: [] })],
+    ["detectors", () => Outlier.make({ name: "db", detectors: Outlier.consecutive(1) as never })],
+    ["detectors[0]", () => Outlier.make({ name: "db", detectors: [{} as never] })],
     ["rules[1].n", () => breaker({ rules: [consecutive(1), consecutive(1.5)] })],
     ["rules[0].ratio", () => breaker({ rules: [countWindow({ ratio: 0, size: 4 })] })],
     ["rules[0].ratio", () => breaker({ rules: [timeWindow({ ...window, ratio: 1.1 })] })],
@@ -139,6 +196,8 @@ describe("impossible options of any policy", () => {
     ["restore.state", () => breaker({ restore: { ...broken, state: "Ajar" as never } })],
     ["restore.openings", () => breaker({ restore: { ...broken, openings: -1 } })],
     ["restore.openForMillis", () => breaker({ restore: { ...broken, openForMillis: Number.NaN } })],
+    ["restore.openUntil", () => breaker({ restore: { ...broken, openUntil: "tomorrow" as never } })],
+    ["restore.windows", () => breaker({ restore: {} as never })],
     ["restore.windows", () => breaker({ restore: { ...broken, windows: [] } })],
     ["restore.windows[0]", () => breaker({ restore: { ...broken, windows: [[9]] } })],
     [

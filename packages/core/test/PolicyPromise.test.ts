@@ -111,6 +111,7 @@ describe("a policy for promises", () => {
   it("throws for impossible options, and leaves nothing behind", () => {
     const before = Array.from(Telemetry.Telemetry.defaultValue().probes()).length
     assert.throws(() => PolicyPromise.make({ name: "db", breaker: {}, timeout: 0 }), /timeout must be longer than 0/)
+    assert.throws(() => PolicyPromise.make({ name: "db", retry: { schedule: 3 as never } }), /retry.schedule must be/)
     assert.strictEqual(Array.from(Telemetry.Telemetry.defaultValue().probes()).length, before)
   })
 
@@ -125,5 +126,7 @@ describe("a policy for promises", () => {
     })
     assert.strictEqual(await policy.protect(async () => "ok"), "ok")
     await policy.close()
+    const afterwards = () => "no promise" as never
+    assert.strictEqual(await policy.protect(afterwards), "no promise")
   })
 })

@@ -161,14 +161,54 @@ describe("a store that gives no answer", () => {
     }),
   )
 
+  it.effect("but nonsense is done without, and written over", () =>
+    Effect.gen(function* () {
+      const memory = Breaker.storeMemory()
+      // as of a program that wrote times as texts
+      const nonsense = { state: "Open", openUntil: "tomorrow", openings: 1, openForMillis: 1000, windows: [] } as never
+      yield* memory.save("db", nonsense, 0n)
+      const [breaker] = yield* two({ store: memory })
+      assert.strictEqual(yield* breaker.protect(ok), "ok")
+      yield* TestClock.adjust("1 second")
+      yield* breaker.forceOpen("drill")
+      assert.deepStrictEqual(
+        [breaker.state(), (yield* memory.load("db"))?.snapshot],
+        ["Open", { ...breaker.snapshot() }],
+      )
+    }),
+  )
+
+  it.effect("in the time that its caller gives it has not failed", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const load = () =>
+        Effect.suspend(() => {
+          asked++
+          return Effect.as(Effect.sleep("500 millis"), undefined)
+        })
+      const [breaker] = yield* two({ store: { load, save: () => Effect.succeed(true) } })
+      for (let call = 0; call < 2; call++) {
+        const fiber = yield* Effect.forkChild(Effect.exit(breaker.protect(ok)))
+        yield* TestClock.adjust("100 millis")
+        yield* Fiber.interrupt(fiber)
+      }
+      assert.strictEqual(asked, 2)
+    }),
+  )
+
   for (const [how, answer] of [
     ["hangs", Effect.never],
     ["fails", Effect.fail("away")],
     ["dies", Effect.die("bug")],
+    ["throws", undefined],
   ] as const) {
     it.effect(`and ${how} is done without, and counted`, () =>
       Effect.gen(function* () {
-        const store: Breaker.Store = { load: () => answer, save: () => answer }
+        const answered = () => {
+          if (answer === undefined) throw new Error("bug")
+          return answer
+        }
+        const store: Breaker.Store = { load: answered, save: answered }
         const [breaker] = yield* two({ store, openFor: "5 seconds" })
         const steps = Effect.gen(function* () {
           yield* breaker.protect(ok)

@@ -37,26 +37,30 @@ export const publish = (machine: Machine, context: Context.Context<never>, actio
   }
 }
 
-/** A breaker; its functions may be handed on without it. */
-export const face = (machine: Machine, { after, protect }: Ways): Breaker => {
-  const doing = (what: () => void) => Effect.andThen(Effect.sync(what), after)
+/** A breaker; its functions may be handed on without it. `now` is asked each time: a map may have made another one for the key. */
+export const face = (now: () => Machine, { after, protect }: Ways): Breaker => {
+  const doing = (what: (machine: Machine) => void) =>
+    Effect.andThen(
+      Effect.sync(() => what(now())),
+      after,
+    )
   return {
-    name: machine.name,
+    name: now().name,
     protect,
-    state: () => machine.state,
-    subscribe: machine.subscribe(),
-    history: () => machine.history(),
+    state: () => now().state,
+    subscribe: Effect.suspend(() => now().subscribe()),
+    history: () => now().history(),
     isolate: (why) =>
       Effect.asVoid(
         Effect.acquireRelease(
-          Effect.sync(() => machine.hold(why)),
+          Effect.sync(() => now().hold(why)),
           (release) => Effect.sync(release),
         ),
       ),
-    forceOpen: (why) => doing(() => machine.forceOpen(why)),
-    probe: doing(() => machine.probe()),
-    reset: doing(() => machine.reset()),
-    snapshot: () => machine.snapshot(),
+    forceOpen: (why) => doing((machine) => machine.forceOpen(why)),
+    probe: doing((machine) => machine.probe()),
+    reset: doing((machine) => machine.reset()),
+    snapshot: () => now().snapshot(),
   }
 }
 

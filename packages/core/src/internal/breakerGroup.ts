@@ -10,6 +10,7 @@ import * as Telemetry from "../Telemetry.ts"
 import type { Machine, Refusal } from "./breakerMachine.ts"
 import { Tally } from "./breakerTally.ts"
 import type { Plan } from "./breakerPlan.ts"
+import * as Checked from "./checked.ts"
 import * as Monotonic from "./monotonic.ts"
 
 /** The breakers of one name. */
@@ -37,7 +38,7 @@ export class Group {
     context: Context.Context<never>,
     tally = new Tally(of.name, context),
   ) {
-    this.name = of.name
+    this.name = Checked.name("name", of.name)
     this.program = of.program
     this.plan = of.plan
     this.remembered = of.remembered

@@ -125,8 +125,14 @@ export class Keys<K> implements BreakerMap<K> {
     return true
   }
 
-  #face(key: K, { machine }: Kept): Breaker {
-    return face(machine, { protect: (call) => this.protect(key, call), after: Effect.void })
+  // Who has it may have it for longer than the map remembers the key.
+  #face(key: K, found: Kept): Breaker {
+    let kept = found
+    const now = () => {
+      if (kept.machine.left) kept = this.find(key) ?? kept
+      return kept.machine
+    }
+    return face(now, { protect: (call) => this.protect(key, call), after: Effect.void })
   }
 }
 

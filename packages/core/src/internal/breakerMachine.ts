@@ -101,7 +101,7 @@ export class Machine {
     this.#broadcast ??= new Broadcast()
     return this.#broadcast.subscribe(
       () => this.state,
-      () => this.group.closed,
+      () => this.left,
     )
   }
 
@@ -176,8 +176,8 @@ export class Machine {
     const counts = this.#giveBack(ticket)
     if (counts) this.#waiters?.look()
     const verdict = judge()
-    if (slow) tally.slow++
     if (verdict === undefined) return void tally.ignored++
+    if (slow) tally.slow++
     if (verdict.bad) tally.failure++
     else tally.success++
     if (!counts) return
@@ -264,11 +264,7 @@ export class Machine {
 
   /** Goes on from there; who was half open probes at once. Throws for what no such breaker can have known. */
   restore({ windows, ...from }: Snapshot): void {
-    if (from.state !== "Closed" && from.state !== "Open" && from.state !== "HalfOpen")
-      throw new RangeError(`restore.state must be "Closed", "Open" or "HalfOpen", got ${String(from.state)}`)
-    Checked.whole("restore.openings", from.openings, 0)
-    Checked.within("restore.openForMillis", from.openForMillis, 0, Number.MAX_SAFE_INTEGER)
-    if (windows.length !== this.memories.length)
+    if (!Array.isArray(windows) || windows.length !== this.memories.length)
       throw new RangeError(`restore.windows must have one entry for each of ${this.memories.length} rules`)
     windows.forEach((window, index) => {
       if (!this.memories[index]!.load(window, this.group.now()))
@@ -278,8 +274,12 @@ export class Machine {
     else this.adopt(from, "restored")
   }
 
-  /** What another one of the same name has come to. Half open there is open here, for as long as its probes may take. */
-  adopt({ openForMillis, openings, openUntil, state }: Omit<Snapshot, "windows">, why: string): void {
+  /**
+   * What another one of the same name has come to. Half open there is open here, for as long as its probes may take. Throws for what
+   * it cannot have come to, and then nothing has changed.
+   */
+  adopt(from: Omit<Snapshot, "windows">, why: string): void {
+    const { openForMillis, openings, openUntil, state } = sensible(from)
     const now = this.group.now()
     this.openings = openings
     this.#lastOpenFor = openForMillis
@@ -320,9 +320,10 @@ export class Machine {
     this.#calm = this.group.plan.streaks
     const change: Change = { at: this.group.wall(), from, to: this.state, reason, why }
     this.#history = [...this.#history.slice(1 - this.group.remembered), change]
-    this.group.changed(this, change)
-    this.#broadcast?.send(this.state)
+    this.#broadcast?.send(change.to)
     this.#waiters?.look()
+    // Last, because who hears of it may change it again.
+    this.group.changed(this, change)
   }
 
   /** A probe that does not come back has failed when its time was over, whenever that is noticed. */
@@ -362,6 +363,17 @@ export class Machine {
     const until = this.base === "Open" ? this.openUntil : this.#nextDeadline()
     return new Open(this.name, until - now)
   }
+}
+
+/** Throws for what no breaker can have known. */
+const sensible = <S extends Omit<Snapshot, "windows">>(from: S): S => {
+  if (from.state !== "Closed" && from.state !== "Open" && from.state !== "HalfOpen")
+    throw new RangeError(`restore.state must be "Closed", "Open" or "HalfOpen", got ${String(from.state)}`)
+  Checked.whole("restore.openings", from.openings, 0)
+  Checked.within("restore.openForMillis", from.openForMillis, 0, Number.MAX_SAFE_INTEGER)
+  if (from.openUntil !== null && !Number.isFinite(from.openUntil))
+    throw new RangeError(`restore.openUntil must be null or a finite time, got ${String(from.openUntil)}`)
+  return from
 }
 
 const reasons = {

@@ -36,12 +36,13 @@ export interface Plan {
 /** Throws for options that cannot work, and names them. */
 export const make = (options: Omit<Options, "name">, context: Context.Context<never>): Plan => {
   const { maxWaiting = 1000, onFull = "reject", probes = 1, probeTimeout = "10 seconds", successRatio = 1 } = options
-  const rules = options.rules ?? [{ _tag: "Consecutive", failures: 5 }]
-  if (rules.length === 0) throw new RangeError("rules must not be empty: without one the breaker would never open")
+  const rules = Checked.list("rules", options.rules ?? [{ _tag: "Consecutive", failures: 5 }]).map(check)
+  if (options.classify !== undefined && typeof options.classify !== "function")
+    throw new RangeError(`classify must be a function, got ${String(options.classify)}`)
   if (onFull !== "reject" && onFull !== "wait") throw new RangeError(`onFull must be "reject" or "wait", got ${onFull}`)
   const slow = rules.flatMap((rule) => (rule._tag === "SlowCalls" ? [rule.slowerThan] : []))
   return {
-    rules: rules.map((rule, index) => check(rule, `rules[${index}]`)),
+    rules,
     streaks: rules.every(({ _tag }) => _tag === "Consecutive"),
     timed: rules.some(({ _tag }) => _tag === "TimeWindow" || _tag === "SlowCalls"),
     measured: slow.length > 0,

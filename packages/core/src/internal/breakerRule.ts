@@ -43,7 +43,9 @@ export const remember = (rule: Rule): Memory => {
 }
 
 /** Refuses rules that cannot work. */
-export const check = (rule: Rule, field: string): Rule => {
+export const check = (rule: Rule, index: number): Rule => {
+  const field = `rules[${index}]`
+  if (!tags.has(rule?._tag)) throw new RangeError(`${field} must be a rule, as \`Breaker.consecutive(5)\` is`)
   if (rule._tag === "Consecutive") Checked.whole(`${field}.n`, rule.failures, 1)
   else {
     Checked.share(`${field}.ratio`, rule.ratio)
@@ -57,6 +59,7 @@ export const check = (rule: Rule, field: string): Rule => {
 }
 
 const mostCalls = 100_000
+const tags: ReadonlySet<unknown> = new Set<Rule["_tag"]>(["Consecutive", "CountWindow", "TimeWindow", "SlowCalls"])
 
 /** Failures in a row. */
 class Streak implements Memory {

@@ -29,12 +29,12 @@ export const shared = (machine: Machine, store: Store, refresh: Duration.Input):
   let lookedAt = -Infinity
   let leftAloneUntil = -Infinity
 
-  // A store that is away must not be in the way: what it would have said is done without.
-  const ask = <A>(question: Effect.Effect<A, unknown>): Effect.Effect<A | undefined> =>
+  // A store that is away, or talks nonsense, must not be in the way: what it would have said is done without.
+  const ask = <A>(question: () => Effect.Effect<A, unknown>): Effect.Effect<A | undefined> =>
     Effect.suspend(() =>
       group.now() < leftAloneUntil
         ? Effect.undefined
-        : Effect.catchCause(Effect.timeout(question, patience), () =>
+        : Effect.catchCause(Effect.timeout(Effect.suspend(question), patience), () =>
             Effect.sync(() => {
               group.tally.storeFailures++
               leftAloneUntil = group.now() + patience
@@ -43,23 +43,28 @@ export const shared = (machine: Machine, store: Store, refresh: Duration.Input):
           ),
     )
 
-  const look = Effect.map(ask(store.load(name)), (found) => {
-    // Unless they said something new, what was learned here meanwhile is newer.
-    if (found === undefined || found.version === version) return
-    version = found.version
-    machine.adopt(found.snapshot, "another one of its name changed")
-    told = known()
-  })
+  const look = ask(() =>
+    Effect.map(store.load(name), (found) => {
+      // Unless they said something new, what was learned here meanwhile is newer.
+      if (found === undefined || found.version === version) return
+      version = found.version
+      machine.adopt(found.snapshot, "another one of its name changed")
+      told = known()
+    }),
+  )
 
   /** `false` if the others were faster; then this one knows what they know. */
   const tell = (snapshot: Snapshot, meaning: string): Effect.Effect<boolean> =>
-    Effect.flatMap(ask(store.save(name, snapshot, version)), (saved) => {
-      if (saved === false) return Effect.as(look, false)
-      if (saved === undefined) return Effect.succeed(true)
-      version++
-      told = meaning
-      return Effect.succeed(true)
-    })
+    Effect.flatMap(
+      ask(() => store.save(name, snapshot, version)),
+      (saved) => {
+        if (saved === false) return Effect.as(look, false)
+        if (saved === undefined) return Effect.succeed(true)
+        version++
+        told = meaning
+        return Effect.succeed(true)
+      },
+    )
 
   // Before each probe, because who holds it may have been given up for gone: the claim lasts as long as a probe may take. Who lost the
   // claim may have learned that the time of the next one is over, too.

@@ -55,10 +55,11 @@ export class Hedging<A, E, R> {
     return Effect.suspend(() => {
       const copy = this.#copies++
       this.#running++
-      const watched = Effect.onExit(Effect.interruptible(this.#needs.call), (exit) =>
-        Effect.sync(() => this.#ended(copy, exit)),
+      return Effect.map(
+        Effect.forkIn(Effect.interruptible(this.#needs.call), copies, { startImmediately: true }),
+        // From outside: one that is interrupted before it began has ended, too.
+        (fiber) => fiber.addObserver((exit) => this.#ended(copy, exit)),
       )
-      return Effect.forkIn(watched, copies, { startImmediately: true })
     })
   }
 

@@ -16,6 +16,7 @@ export class Numbers {
   readonly #labels: Labels
   readonly #counts = new Map<string, { value: number }>()
   readonly #remove: Array<() => void> = []
+  #removed = false
 
   constructor(context: Context.Context<never>, labels: Labels) {
     this.#context = context
@@ -40,11 +41,14 @@ export class Numbers {
     this.#add(name, "counter", labels, () => count.value)
   }
 
+  /** Takes them out; what is counted later is not put in again. */
   remove(): void {
+    this.#removed = true
     for (const remove of this.#remove.splice(0)) remove()
   }
 
   #add(name: Name, type: "counter" | "gauge", labels: Labels, value: () => number): void {
+    if (this.#removed) return
     const attributes = { ...this.#labels, ...labels }
     this.#remove.push(Measures.add(this.#context, [{ name, description: describe(name), type, attributes, value }]))
   }

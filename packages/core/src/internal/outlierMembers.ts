@@ -57,10 +57,11 @@ export class Members<K> implements Outlier<K> {
 
   constructor(options: Options<K>, context: Context.Context<never>) {
     const { keyName = String, maxEjected = 10, maxMembers = 10_000, name, panicBelow = 50, program = "app" } = options
-    this.#name = name
+    this.#name = Checked.name("name", name)
     this.#program = program
     this.#keyName = keyName
-    this.#detectors = (options.detectors ?? [{ _tag: "Consecutive", failures: 5, enforcing: 100 }]).map(check)
+    const detectors = options.detectors ?? [{ _tag: "Consecutive", failures: 5, enforcing: 100 }]
+    this.#detectors = Checked.list("detectors", detectors).map(check)
     this.interval = Checked.time("interval", options.interval ?? "10 seconds")
     this.#ejectFor = Checked.time("ejectFor", options.ejectFor ?? "30 seconds")
     this.#maxEjectFor = Checked.time("maxEjectFor", options.maxEjectFor ?? "5 minutes")
@@ -210,10 +211,13 @@ export class Members<K> implements Outlier<K> {
   }
 }
 
+const tags: ReadonlySet<unknown> = new Set<Detector["_tag"]>(["Consecutive", "SuccessRate", "FailurePercentage"])
+
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 
 const check = (detector: Detector, index: number): Detector => {
   const field = `detectors[${index}]`
+  if (!tags.has(detector?._tag)) throw new RangeError(`${field} must be a detector, as \`Outlier.consecutive(5)\` is`)
   Checked.within(`${field}.enforcing`, detector.enforcing, 0, 100)
   if (detector._tag === "Consecutive") {
     Checked.whole(`${field}.n`, detector.failures, 1)

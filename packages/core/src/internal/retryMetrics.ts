@@ -16,7 +16,10 @@ export const make = (op: string) =>
     Effect.acquireRelease(
       Effect.sync(() => {
         const made = new Map<Name, Metric.Histogram<number>>()
+        let removed = false
         const observe = (name: Name, boundaries: ReadonlyArray<number>, value: number): void => {
+          // A retry that outlives the scope must not put it in again.
+          if (removed) return
           let metric = made.get(name)
           if (metric === undefined) {
             metric = Metric.histogram(name, { attributes: { op }, description: describe(name), boundaries })
@@ -27,7 +30,10 @@ export const make = (op: string) =>
         return {
           attempts: (count: number): undefined => void observe("holdfast_retry_attempts", times, count),
           delay: (millis: number): void => observe("holdfast_retry_delay_seconds", seconds, millis / 1000),
-          remove: () => made.forEach((metric) => Metric.removeUnsafe(metric, context)),
+          remove: () => {
+            removed = true
+            made.forEach((metric) => Metric.removeUnsafe(metric, context))
+          },
         }
       }),
       ({ remove }) => Effect.sync(remove),
