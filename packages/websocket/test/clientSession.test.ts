@@ -1,9 +1,48 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Schedule } from "effect"
-import type * as Client from "../src/Client.ts"
+import * as Connectivity from "@holdfast/core/Connectivity"
+import * as Client from "../src/Client.ts"
+import { Dialer } from "../src/Dialer.ts"
+import { FakeTransport } from "./support/fakeTransport.ts"
 import { sayTo, some, started } from "./world/clientStage.ts"
 import { textOf } from "./world/peer.ts"
 import { simulated } from "./world/simulated.ts"
+
+describe("a session", () => {
+  it(
+    "is not shown to another server than its own",
+    simulated(() =>
+      Effect.gen(function* () {
+        const asked: Array<string> = []
+        const hosts = ["ws://server/feed", "ws://elsewhere/feed", "ws://server/feed"]
+        const url = Effect.sync(() => hosts[Math.min(asked.length, 2)]!)
+        const transport = () =>
+          Object.assign(new FakeTransport(), { headers: { "x-connection-id": "id", "x-resume-token": "secret" } })
+        const opened: Array<FakeTransport> = []
+        const dial: (typeof Dialer.Service)["dial"] = ({ headers = {}, url }) =>
+          Effect.sync(() => {
+            asked.push(`${url} ${headers["x-resume-token"] ?? "without a token"}`)
+            opened.push(transport())
+            return opened.at(-1)!
+          })
+        const client = yield* Client.make({ url, target: "t", backoff: Schedule.spaced("1 second") }).pipe(
+          Effect.provideService(Dialer, { dial }),
+        )
+        yield* Connectivity.waitFor(client, "Ready")
+        opened[0]!.end(1006)
+        yield* Effect.sleep("2 seconds")
+        opened[1]!.end(1006)
+        yield* Effect.sleep("2 seconds")
+        assert.deepStrictEqual(asked, [
+          "ws://server/feed without a token",
+          "ws://elsewhere/feed without a token",
+          "ws://server/feed without a token",
+        ])
+        opened[2]!.end(1000) // or its goodbye would wait for an answer
+      }),
+    ),
+  )
+})
 
 describe("onSession", () => {
   const hello = (send: (message: Client.Message) => Effect.Effect<void>) => send("hello")

@@ -72,12 +72,14 @@ export interface Listener {
 export type Why = "full" | "over" | "session"
 
 interface Session {
+  /** Nobody else is shown its token. */
+  readonly origin: string
   readonly id: string
   readonly token: string
 }
 
 /** `shown`: the session that was asked for. */
-type Reached = { readonly transport: Transport; readonly shown: Session | undefined }
+type Reached = { readonly transport: Transport; readonly origin: string; readonly shown: Session | undefined }
 type Lost = Link.OnLost<Reached>
 type Gone = Parameters<Lost>[1]
 type Fork = Parameters<Lost>[2]
@@ -285,12 +287,13 @@ export class Reconnecting {
       this.#dialer.dial({ ...this.#options.dial, url, headers: { ...this.#options.dial.headers, ...headers } })
     return Effect.flatMap(this.#options.url, (url) => {
       this.began = this.#wheel.now()
-      const fresh = Effect.map(dial(url, {}), (transport): Reached => ({ transport, shown: undefined }))
+      const { origin } = new URL(url)
+      const fresh = Effect.map(dial(url, {}), (transport): Reached => ({ transport, origin, shown: undefined }))
       const session = this.#session
-      if (session === undefined) return fresh
+      if (session?.origin !== origin) return fresh
       const back = dial(url, { [HeaderRules.reconnectId]: session.id, [HeaderRules.resumeToken]: session.token })
       return back.pipe(
-        Effect.map((transport): Reached => ({ transport, shown: session })),
+        Effect.map((transport): Reached => ({ transport, origin, shown: session })),
         Effect.catchIf(Retries.isForgotten, () => {
           if (this.#session === session) this.#session = undefined
           return fresh
@@ -299,13 +302,13 @@ export class Reconnecting {
     })
   }
 
-  reached({ shown, transport }: Reached, gone: Gone, fork: Fork): void {
+  reached({ origin, shown, transport }: Reached, gone: Gone, fork: Fork): void {
     if (this.isOver || this.#leaving !== undefined) return gone("closed", "local", false)
     if (shown !== undefined && shown !== this.#session) return gone("renewed", "local", true)
     this.#part("replaced") // from one that was hung up, and has not said so yet
     if (this.isOver) return gone("closed", "local", false)
     const { beat, greet, listener, marks } = this.#options
-    const session = sessionOf(transport)
+    const session = sessionOf(transport, origin)
     // A server that knows nothing of sessions lets in whoever shows one.
     const resumed = shown !== undefined && session?.id === shown.id
     if (!resumed && this.#live && this.#options.perSession === true) this.#forget()
@@ -478,7 +481,7 @@ export class Reconnecting {
 }
 
 /** A Holdfast proxy says in its 101 how to come back. */
-const sessionOf = ({ headers }: Transport): Session | undefined => {
+const sessionOf = ({ headers }: Transport, origin: string): Session | undefined => {
   const { [HeaderRules.connectionId]: id, [HeaderRules.resumeToken]: token } = headers
-  return typeof id === "string" && typeof token === "string" ? { id, token } : undefined
+  return typeof id === "string" && typeof token === "string" ? { origin, id, token } : undefined
 }
