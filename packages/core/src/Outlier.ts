@@ -24,7 +24,7 @@ export interface Outlier<in K> {
   readonly weight: (key: K) => number
   /** Takes it back at once: what a successful health check means. */
   readonly admit: (key: K) => void
-  /** Forgets a member that left. */
+  /** Forgets a member that left; a call that is reported later counts it in again. */
   readonly forget: (key: K) => void
 }
 

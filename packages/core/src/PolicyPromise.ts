@@ -64,6 +64,7 @@ export const make = (options: Options, context: Context.Context<never> = Context
   const run = Effect.runPromiseExitWith(context)
   return {
     protect: async (call, signal) => {
+      signal?.throwIfAborted()
       const attempt = Effect.tryPromise({ try: (signal) => Promise.resolve(call(signal)), catch: (error) => error })
       const exit = await run(policy.protect(attempt), { signal })
       if (Exit.isSuccess(exit)) return exit.value

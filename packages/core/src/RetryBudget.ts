@@ -100,14 +100,17 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     retry: (call, schedule) =>
       Effect.contextWith((context: Context.Context<never>) => {
         if (Context.get(context, CountedBy) !== self) count()
-        let attempts = 1
+        let attempts = 0
+        const attempt = Effect.suspend(() => {
+          attempts++
+          return call
+        })
         const again = (delay: Duration.Duration) => {
           if (!take()) return false
-          attempts++
           measured.delay(Duration.toMillis(delay))
           return true
         }
-        return Effect.onExitPrimitive(Effect.retry(call, within(schedule, again)), () => measured.attempts(attempts))
+        return Effect.onExitPrimitive(Effect.retry(attempt, within(schedule, again)), () => measured.attempts(attempts))
       }),
   }
   return self

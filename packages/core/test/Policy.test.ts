@@ -192,6 +192,7 @@ describe("impossible options of any policy", () => {
     ["maxWaiting", () => breaker({ maxWaiting: -1 })],
     ["probeTimeout", () => breaker({ probeTimeout: Infinity })],
     ["openFor", () => breaker({ openFor: "0 seconds" })],
+    ["openFor", () => breaker({ openFor: Schedule.recurs(3) })],
     ["refresh", () => breaker({ store: Breaker.storeMemory(), refresh: Infinity })],
     ["restore.state", () => breaker({ restore: { ...broken, state: "Ajar" as never } })],
     ["restore.openings", () => breaker({ restore: { ...broken, openings: -1 } })],

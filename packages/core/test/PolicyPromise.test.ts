@@ -97,6 +97,16 @@ describe("a policy for promises", () => {
     }),
   )
 
+  it.effect("does not make a call whose signal has aborted before", () =>
+    Effect.gen(function* () {
+      const policy = yield* make({})
+      let made = 0
+      const call = async () => ++made
+      const error = yield* Effect.promise(() => settled(policy.protect(call, AbortSignal.abort("gone"))))
+      assert.deepStrictEqual([error, made], ["gone", 0])
+    }),
+  )
+
   it.effect("leaves lists and metrics when it is closed", () =>
     Effect.gen(function* () {
       const registry = yield* Telemetry.Telemetry

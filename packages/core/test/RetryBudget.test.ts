@@ -126,12 +126,15 @@ describe("a retry budget", () => {
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(fiber)
       yield* budget.retry(Effect.void, Schedule.spaced("2 seconds"))
+      const waits = yield* Effect.forkChild(budget.retry(Effect.fail("bad"), Schedule.spaced("2 seconds")))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(waits)
       const shown = Effect.map(Metric.snapshot, (all) =>
         all.map(({ attributes, id, state }) => [id, attributes?.["op"], "sum" in state && [state.count, state.sum]]),
       )
       assert.deepStrictEqual(yield* shown, [
-        ["holdfast_retry_delay_seconds", "db", [2, 4]],
-        ["holdfast_retry_attempts", "db", [2, 4]],
+        ["holdfast_retry_delay_seconds", "db", [3, 6]],
+        ["holdfast_retry_attempts", "db", [3, 5]],
       ])
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(yield* shown, [])

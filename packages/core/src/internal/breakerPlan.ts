@@ -69,7 +69,7 @@ const delays = (
     return () => Math.ceil(millis)
   }
   const run = Effect.runSyncExitWith(context)
-  return (opening) => {
+  const delay = (opening: number) => {
     const start = run(Schedule.toStep(openFor))
     if (Exit.isFailure(start)) return 0
     let [now, delay] = [0, 0]
@@ -82,4 +82,6 @@ const delays = (
     }
     return Number.isFinite(delay) ? Math.ceil(delay) : Number.MAX_SAFE_INTEGER
   }
+  if (delay(1) === 0) throw new RangeError("openFor must be a schedule that waits, got one whose first delay is 0")
+  return delay
 }

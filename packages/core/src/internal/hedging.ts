@@ -60,7 +60,7 @@ export class Hedging<A, E, R> {
         // From outside: one that is interrupted before it began has ended, too.
         (fiber) => fiber.addObserver((exit) => this.#ended(copy, exit)),
       )
-    })
+    }).pipe(Effect.uninterruptible)
   }
 
   #more(copies: Scope.Scope): Effect.Effect<void, never, R> {
