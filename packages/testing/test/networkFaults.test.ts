@@ -12,7 +12,7 @@ const { VirtualNetwork: Network } = VirtualNetwork
 describe("faults that make bytes late", () => {
   it("latency delays one way or both, and only as long as it lasts", () => {
     const { client } = during("latency:delay=50ms")
-    assert.deepInclude(trips(client), { 9: 2, 11: 102, 19: 102, 21: 2 })
+    assert.deepInclude(trips(client), { 9: 2, 11: 102, 18: 102, 19: 101, 21: 2 })
     assert.deepInclude(trips(during("latency:delay=50ms,dir=up").client), { 9: 2, 11: 52, 21: 2 })
   })
 
@@ -37,6 +37,30 @@ describe("faults that make bytes late", () => {
     // 4 bytes up and 4 down, 8 with the mask.
     assert.deepInclude(trips(during("bandwidth:bytesPerSec=100B,dir=up").client), { 9: 2, 11: 82, 21: 2 })
     assert.deepInclude(trips(during("bandwidth:bytesPerSec=100B,burst=24B,dir=up").client), { 11: 2, 12: 2, 14: 82 })
+  })
+
+  it("what is late because of a fault comes when that is over, as fast as the link is", () => {
+    assert.deepInclude(trips(during("latency:delay=1h,dir=up").client), { 9: 2, 11: 902, 19: 102, 21: 2 })
+    assert.deepInclude(trips(during("bandwidth:bytesPerSec=1B").client), { 9: 2, 19: 102, 21: 2 })
+    assert.deepInclude(trips(during("slice:avg=1B,gap=1h,dir=up").client), { 9: 2, 11: 902, 19: 102, 21: 2 })
+    const arrived = (bandwidth?: number) =>
+      valueOf(
+        Effect.gen(function* () {
+          const network = yield* Network
+          yield* network.link("client-server", { bandwidth })
+          const served: Array<Diary> = []
+          yield* network.host("server").onWebSocket(80, (socket) => void served.push(diary(socket)))
+          const client = diary(network.host("client").webSocket("ws://server"))
+          yield* Effect.sleep(5_000)
+          client.socket.send("x".repeat(10_000))
+          client.socket.send("y")
+          yield* Effect.sleep("1 minute")
+          return served[0]!.lines.map((line) => line.replace(/xx+/, "xx"))
+        }),
+        { plan: planOf(9, ["4s", "*", "bandwidth:bytesPerSec=1B", "2s"]) },
+      )
+    assert.deepStrictEqual(arrived(), ["message xx @6001", "message y @6001"])
+    assert.deepStrictEqual(arrived(1000), ["message xx @16009", "message y @16016"])
   })
 
   it("slice takes messages apart, with a gap between the pieces", () => {

@@ -92,8 +92,10 @@ export class Pipe {
   }
 
   set weather(weather: Weather) {
+    const wasSlow = isSlow(this.#weather)
     this.#weather = weather
     if (weather.swallows && this.#flight.length > 0) this.freeze()
+    if (wasSlow && !isSlow(weather)) this.#hurry()
     this.#arm()
     this.#goOn()
     this.#back.#goOn()
@@ -348,6 +350,19 @@ export class Pipe {
     this.#flight.push({ at, bytes, reset })
   }
 
+  // What was late because of a fault is as fast as the link from now on.
+  #hurry(): void {
+    this.#free = this.#loop.now()
+    let last = 0
+    this.#flight = this.#flight.map((segment) => {
+      this.#free += segment.bytes / this.path.bandwidth
+      last = Math.max(last, Math.min(segment.at, Math.ceil(this.#free + this.path.latency)))
+      return { ...segment, at: last }
+    })
+    this.#disarm?.()
+    this.#disarm = undefined
+  }
+
   #arm(): void {
     const [first] = this.#flight
     if (this.#disarm !== undefined || this.#still || first === undefined) return
@@ -384,3 +399,6 @@ export class Pipe {
 }
 
 const mostPieces = 256
+
+const isSlow = ({ bandwidth, delay, slice }: Weather): boolean =>
+  delay !== fair.delay || bandwidth < fair.bandwidth || slice !== undefined
