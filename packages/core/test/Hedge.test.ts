@@ -316,4 +316,20 @@ describe("a hedge", () => {
     Sim.assert({ runs: 500, seed: 1, preempt: 0.3 }, program)
     assert.isAbove(Math.min(hedged, interrupted), 50)
   })
+
+  it("in any order of the fibers: every call ends, whenever its scope closes", () => {
+    const program = Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const hedge = yield* Scope.provide(Hedge.make({ name: "db", delay: "100 millis", max: 2 }), scope)
+      const call = Effect.sleep("1 hour")
+      const fibers = yield* Effect.forEach([0, 100, 200, 300], (at) =>
+        Effect.forkChild(Effect.delay(hedge.protect(call), at)),
+      )
+      yield* Effect.sleep((yield* Random.nextIntBetween(0, 5)) * 100)
+      yield* Scope.close(scope, Exit.void)
+      yield* Effect.sleep("2 hours")
+      if (fibers.some((fiber) => fiber.pollUnsafe() === undefined)) return yield* Effect.die("a call hangs")
+    })
+    Sim.assert({ runs: 300, seed: 2, preempt: 0.3, atMost: "1 day" }, program)
+  })
 })
