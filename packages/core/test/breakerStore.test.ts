@@ -114,6 +114,25 @@ describe("two breakers that share a store", () => {
     }),
   )
 
+  it.effect("look once for all who come meanwhile, however slow the store is", () =>
+    Effect.gen(function* () {
+      let looks = 0
+      const load = () =>
+        Effect.suspend(() => {
+          looks++
+          return Effect.as(Effect.sleep("500 millis"), undefined)
+        })
+      const [breaker] = yield* two({ store: { load, save: () => Effect.succeed(true) } })
+      const calls = Array.from({ length: 50 }, () => breaker.protect(ok))
+      const first = yield* Effect.forkChild(breaker.protect(ok), { startImmediately: true })
+      const others = yield* Effect.forkChild(Effect.all(calls, { concurrency: "unbounded" }))
+      yield* TestClock.adjust("100 millis")
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust("500 millis")
+      assert.deepStrictEqual([others.pollUnsafe()?._tag, looks], ["Success", 2])
+    }),
+  )
+
   it.effect("learn of a reset, and keep their holds to themselves", () =>
     Effect.gen(function* () {
       const [a, b] = yield* two()

@@ -27,6 +27,8 @@ export const shared = (machine: Machine, store: Store, refresh: Duration.Input):
   let told = known()
   let version = 0n
   let lookedAt = -Infinity
+  // The number of the last look that began, and of the last that came to an end.
+  let [began, ended] = [0, 0]
   let leftAloneUntil = -Infinity
 
   // A store that is away, or talks nonsense, must not be in the way: what it would have said is done without.
@@ -84,7 +86,14 @@ export const shared = (machine: Machine, store: Store, refresh: Duration.Input):
   const before = Effect.suspend(() => {
     if (group.now() - lookedAt < maxAge) return machine.isDue() ? oneByOne(claim(mostTries)) : Effect.void
     lookedAt = group.now()
-    return oneByOne(Effect.andThen(look, claim(mostTries)))
+    const onArrival = began
+    // Who waited for the looks of others need not look again, if one of them began after they came.
+    const lookOnce = Effect.suspend(() => {
+      if (ended > onArrival) return Effect.void
+      const mine = ++began
+      return Effect.map(look, () => void (ended = mine))
+    })
+    return oneByOne(Effect.andThen(lookOnce, claim(mostTries)))
   })
 
   const after = Effect.suspend(() =>
