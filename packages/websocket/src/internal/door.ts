@@ -39,10 +39,17 @@ export const make = (options: { readonly path: string; readonly maxMessage: numb
       const wrong = malformed(request) ?? refusedTarget(request)
       if (wrong !== undefined) return refuseUpgrade(request, socket, wrong.status, wrong.why, wrong.headers)
       if (current === undefined) return refuseUpgrade(request, socket, 503, "shutting down", retryLater)
-      const response = rawResponse(request, socket)
-      if (response === undefined) return
+      // The client did not wait for the answer to its request before: an answer to this one would get in between.
+      if (((socket as Busy)._httpMessage ?? null) !== null) return void socket.destroy()
+      let accepted = false
+      let response: Http.ServerResponse | undefined
+      const answer: Answers = (...answer) => {
+        if (accepted) return
+        response ??= rawResponse(request, socket) // only who is refused needs one
+        if (response !== undefined) respond(response, ...answer)
+      }
       const early = watch(socket, (change) => (earlyBytes += change))
-      const incoming = describe(request, response, options.path)
+      const incoming = describe(request, answer, options.path)
       const run = current.upgrade({
         ...incoming,
         protocols: protocols(request),
@@ -51,24 +58,25 @@ export const make = (options: { readonly path: string; readonly maxMessage: numb
             const { headers = {}, protocol = "" } = answer ?? {}
             // First, because it throws when a header cannot be sent: then the client gets a 500.
             const switching = Handshake.switching(request.headers["sec-websocket-key"] ?? "", protocol, headers)
-            detach(response, socket)
+            accepted = true
             const pending = { request, socket, head: Buffer.concat([head, ...early.stop()]) }
             return Wire.accept(pending, { protocol, switching }, options.maxMessage)
           }),
       })
-      settle(run, incoming, early.gone)
+      settle(run, answer, early.gone)
     },
     request: (request, response) => {
       const wrong = refusedTarget(request)
       if (wrong !== undefined) return respond(response, wrong.status, wrong.why)
       if (current === undefined) return respond(response, 503, "shutting down", retryLater)
-      const incoming = describe(request, response, options.path)
+      const answer: Answers = (...answer) => respond(response, ...answer)
+      const incoming = describe(request, answer, options.path)
       const run = current.request({
         ...incoming,
         method: request.method ?? "GET",
         forward: (target) => Forward.forward(request, response, target),
       })
-      settle(run, incoming, (leave) => response.once("close", leave))
+      settle(run, answer, (leave) => response.once("close", leave))
     },
     serve: Effect.fnUntraced(function* <R>(handlers: Handlers<R>, close: Effect.Effect<void>) {
       const fork = yield* FiberSet.makeRuntime<R, void>()
@@ -91,15 +99,9 @@ export const make = (options: { readonly path: string; readonly maxMessage: numb
 }
 
 /** Answers an upgrade with a status. */
-export const refuseUpgrade = (
-  request: Http.IncomingMessage,
-  socket: Duplex,
-  status: number,
-  why: string,
-  headers?: Headers,
-): void => {
+export const refuseUpgrade = (request: Http.IncomingMessage, socket: Duplex, ...answer: Parameters<Answers>): void => {
   const response = rawResponse(request, socket)
-  if (response !== undefined) respond(response, status, why, headers)
+  if (response !== undefined) respond(response, ...answer)
 }
 
 // Made once: a closure made in the handler would keep request and response for as long as the socket lives.
@@ -113,19 +115,26 @@ const supervised = <R>(handle: () => Effect.Effect<void, never, R>): Effect.Effe
 
 const retryLater = { "retry-after": "1" }
 
+/** Once; later ones do nothing. */
+type Answers = (status: number, body: string | Uint8Array, headers?: Headers) => void
+
+// Node's own field: who writes on a connection of a server now.
+type Busy = Duplex & { readonly _httpMessage?: object | null }
+
 // The handler may end without an answer: interrupted by the client's leaving or our closing, or by a bug.
-const settle = (run: Run, incoming: Incoming, onGone: (leave: () => void) => void) => {
+const settle = (run: Run, answer: Answers, onGone: (leave: () => void) => void) => {
   onGone(() => run.interruptUnsafe())
   run.addObserver((exit) => {
     const bug = Exit.isFailure(exit) && !Exit.hasInterrupts(exit)
-    Effect.runSync(bug ? incoming.reject(500, "internal error") : incoming.reject(503, "shutting down", retryLater))
+    if (bug) answer(500, "internal error")
+    else answer(503, "shutting down", retryLater)
   })
 }
 
 const upgradeRequired = (request: Request) =>
   request.reject(426, "this port speaks WebSocket", { upgrade: "websocket", connection: "Upgrade, close" })
 
-const describe = (request: Http.IncomingMessage, response: Http.ServerResponse, path: string): Incoming => {
+const describe = (request: Http.IncomingMessage, answer: Answers, path: string): Incoming => {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ")
@@ -137,7 +146,7 @@ const describe = (request: Http.IncomingMessage, response: Http.ServerResponse, 
     remote: (request.socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, ""),
     // Only a TLS socket has the field.
     secure: (request.socket as Partial<TLSSocket>).encrypted === true,
-    reject: (status, body, answer) => Effect.sync(() => respond(response, status, body, answer)),
+    reject: (status, body, headers) => Effect.sync(() => answer(status, body, headers)),
   }
 }
 
@@ -154,8 +163,8 @@ const respond = (response: Http.ServerResponse, status: number, body: string | U
   response.end(empty ? undefined : bytes)
 }
 
-// Node's own response writer for a socket that the upgrade has taken from it. `undefined`: the client did not wait for the answer
-// to its request before, so the socket has a writer already, and Node throws. Such a client is cut.
+// Node's own response writer for a socket that the upgrade has taken from it. `undefined`: the socket has a writer already, because the
+// client did not wait for the answer to its request before, and Node throws. Such a client is cut.
 const rawResponse = (request: Http.IncomingMessage, socket: Duplex): Http.ServerResponse | undefined => {
   const response = new Http.ServerResponse(request)
   try {
@@ -168,11 +177,6 @@ const rawResponse = (request: Http.IncomingMessage, socket: Duplex): Http.Server
     socket.end(() => socket.destroy())
   })
   return response
-}
-
-const detach = (response: Http.ServerResponse, socket: Duplex) => {
-  response.detachSocket(socket as Socket) // as above
-  response.destroy() // so that a late answer does nothing
 }
 
 const refusedTarget = (request: Http.IncomingMessage) => {
