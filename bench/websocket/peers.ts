@@ -47,6 +47,10 @@ export const installed = async (origin: number): Promise<ReadonlyArray<Peer>> =>
     const child = spawn(name, args, { stdio: "ignore" })
     pin(child.pid!, 0)
     await new Promise((resolve) => setTimeout(resolve, 500))
+    if (child.exitCode !== null) {
+      console.log(`${name}: it ended with ${child.exitCode} at once, left out`)
+      continue
+    }
     found.push({ name, port, process: child })
   }
   return found
@@ -117,7 +121,7 @@ http { access_log off; server { listen 127.0.0.1:${port}; location / {
 const haproxy = (file: string, port: number, origin: number) => ({
   args: ["-db", "-f", file],
   text: `global
-  maxconn 16384
+  maxconn 9000
   nbthread 1
 defaults
   mode http
