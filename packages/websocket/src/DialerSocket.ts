@@ -13,7 +13,8 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { Dialer, type Target } from "./Dialer.ts"
 import * as SocketTransport from "./internal/socketTransport.ts"
-import { type Headers, Refused, type Transport, TransportError, Unreachable } from "./Transport.ts"
+import { unreachable } from "./internal/unreachable.ts"
+import { type Headers, Refused, type Transport, TransportError } from "./Transport.ts"
 
 /** An answer to a handshake. */
 interface Answer {
@@ -78,9 +79,7 @@ const shake = (
       request.destroy()
     })
   })
-  socket.on("close", () =>
-    fail(new Unreachable({ target, kind: kind(failure?.code), why: failure?.message ?? "it hung up" })),
-  )
+  socket.on("close", () => fail(unreachable(target, failure)))
   socket.on("open", () => {
     socket.pause()
     const transport = SocketTransport.make(counted, counted.about(answered, context))
@@ -90,9 +89,6 @@ const shake = (
 }
 
 const bodyLimit = 64 * 1024
-
-const kind = (code: string | undefined): Unreachable["kind"] =>
-  code === "ECONNREFUSED" ? "refused" : code === "ECONNRESET" ? "reset" : code === "ENOTFOUND" ? "dns" : "other"
 
 const flat = (headers: Headers): Record<string, string> =>
   Object.fromEntries(

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { Request } from "../Acceptor.ts"
 import { TransportError } from "../Transport.ts"
+import { unreachable } from "./unreachable.ts"
 import * as Wire from "./wire.ts"
 
 /** Completes when the answer has been passed on; fails when there is none, and nothing has been answered then. */
@@ -36,7 +37,7 @@ export const forward = (
     const failed = (error: Error) => {
       if (response.writableEnded) return // answered, and only still on its way
       if (response.headersSent) response.destroy()
-      resume(Effect.fail(new TransportError({ reason: Wire.unreachable(url.origin, error) })))
+      resume(Effect.fail(new TransportError({ reason: unreachable(url.origin, error) })))
     }
     onward.on("socket", (socket) => socket.once("connect", () => onward.setTimeout(answerTimeout)))
     // Later, too: an answer that stands still, or is not taken, ends.

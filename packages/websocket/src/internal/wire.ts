@@ -15,6 +15,7 @@ import { Gone, type Headers, Refused, type Transport, TransportError, Unreachabl
 import { FrameSocket, type Opened } from "./frameSocket.ts"
 import * as Handshake from "./handshake.ts"
 import * as SocketTransport from "./socketTransport.ts"
+import { unreachable } from "./unreachable.ts"
 
 /** Browsers' DevTools send screenshots of several MiB; far more is a mistake or an attack. In bytes. */
 const defaultMaxMessage = 16 * 1024 * 1024
@@ -207,21 +208,6 @@ export const headersOf = (message: Http.IncomingMessage): Headers => {
   const headers: Record<string, string | ReadonlyArray<string>> = {}
   for (const [name, value] of Object.entries(message.headers)) if (value !== undefined) headers[name] = value
   return headers
-}
-
-/** Why there is no connection, from Node's error. */
-export const unreachable = (target: string, error: (Error & { readonly code?: string }) | undefined): Unreachable => {
-  const code = error?.code ?? ""
-  return new Unreachable({ target, kind: kindOf(code), why: error?.message || code || "it hung up" })
-}
-
-const kindOf = (code: string): Unreachable["kind"] => {
-  if (code === "ECONNREFUSED") return "refused"
-  if (code === "ETIMEDOUT") return "timeout"
-  if (code === "ECONNRESET" || code === "EPIPE") return "reset"
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "dns"
-  if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|EPROTO)/.test(code)) return "tls"
-  return code === "" || code.startsWith("HPE_") ? "protocol" : "other"
 }
 
 const ignore = () => {}
